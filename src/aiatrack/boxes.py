@@ -1,0 +1,130 @@
+"""Box formats, overlap and checks: pure functions on NumPy arrays and PyTorch tensors alike.
+
+A box is four floats on the last axis: `xywh` (left, top, width, height), `xyxy` (left, top, right, bottom) or
+`cxcywh` (centre, width, height). Pixels or shares of a crop: no function here cares.
+"""
+
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.errors import BoxError
+
+Boxes = TypeVar("Boxes")
+"""`np.ndarray` or `torch.Tensor`, `(..., 4)`; what goes in comes out."""
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+def _namespace(boxes: Any) -> Any:
+    """NumPy or PyTorch, whichever made `boxes`; PyTorch is never imported for NumPy's sake."""
+    torch: ModuleType | None = sys.modules.get("torch")
+    return torch if torch is not None and isinstance(boxes, torch.Tensor) else np
+
+
+def _join(boxes: Any, first: Any, second: Any) -> Any:
+    return _namespace(boxes).concatenate((first, second), axis=-1)
+
+
+def xywh_to_xyxy(boxes: Boxes) -> Boxes:
+    """Turn `(..., 4)` left, top, width, height into left, top, right, bottom."""
+    b: Any = boxes
+    return _join(b, b[..., :2], b[..., :2] + b[..., 2:])  # type: ignore[no-any-return]
+
+
+def xyxy_to_xywh(boxes: Boxes) -> Boxes:
+    """Turn `(..., 4)` left, top, right, bottom into left, top, width, height."""
+    b: Any = boxes
+    return _join(b, b[..., :2], b[..., 2:] - b[..., :2])  # type: ignore[no-any-return]
+
+
+def xyxy_to_cxcywh(boxes: Boxes) -> Boxes:
+    """Turn `(..., 4)` left, top, right, bottom into centre, width, height."""
+    b: Any = boxes
+    return _join(b, (b[..., :2] + b[..., 2:]) / 2, b[..., 2:] - b[..., :2])  # type: ignore[no-any-return]
+
+
+def cxcywh_to_xyxy(boxes: Boxes) -> Boxes:
+    """Turn `(..., 4)` centre, width, height into left, top, right, bottom."""
+    b: Any = boxes
+    return _join(b, b[..., :2] - b[..., 2:] / 2, b[..., :2] + b[..., 2:] / 2)  # type: ignore[no-any-return]
+
+
+def cxcywh_to_xywh(boxes: Boxes) -> Boxes:
+    """Turn `(..., 4)` centre, width, height into left, top, width, height."""
+    b: Any = boxes
+    return _join(b, b[..., :2] - b[..., 2:] / 2, b[..., 2:])  # type: ignore[no-any-return]
+
+
+def box_area(boxes_xyxy: Any) -> Any:
+    """Area of each `(..., 4)` xyxy box; a box with a negative side has area 0."""
+    sides = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]).clip(min=0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def _intersection_and_union(boxes_a_xyxy: Any, boxes_b_xyxy: Any) -> tuple[Any, Any]:
+    xp = _namespace(boxes_a_xyxy)
+    top_left = xp.maximum(boxes_a_xyxy[..., :2], boxes_b_xyxy[..., :2])
+    bottom_right = xp.minimum(boxes_a_xyxy[..., 2:], boxes_b_xyxy[..., 2:])
+    sides = (bottom_right - top_left).clip(min=0)
+    intersection = sides[..., 0] * sides[..., 1]
+    return intersection, box_area(boxes_a_xyxy) + box_area(boxes_b_xyxy) - intersection
+
+
+def box_iou(boxes_a_xyxy: Any, boxes_b_xyxy: Any) -> Any:
+    """Intersection over union of boxes paired by broadcasting, `(..., 4)` xyxy each.
+
+    Returns:
+        `(...)` in [0, 1]; 0 where both boxes are empty.
+    """
+    intersection, union = _intersection_and_union(boxes_a_xyxy, boxes_b_xyxy)
+    return intersection / union.clip(min=1e-12)
+
+
+def generalized_box_iou(boxes_a_xyxy: Any, boxes_b_xyxy: Any) -> Any:
+    """Generalised IoU of boxes paired by broadcasting (Rezatofighi et al., CVPR 2019), `(..., 4)` xyxy each.
+
+    Returns:
+        `(...)` in (-1, 1]: IoU less the share of the enclosing box that neither covers.
+    """
+    xp = _namespace(boxes_a_xyxy)
+    intersection, union = _intersection_and_union(boxes_a_xyxy, boxes_b_xyxy)
+    top_left = xp.minimum(boxes_a_xyxy[..., :2], boxes_b_xyxy[..., :2])
+    bottom_right = xp.maximum(boxes_a_xyxy[..., 2:], boxes_b_xyxy[..., 2:])
+    sides = (bottom_right - top_left).clip(min=0)
+    enclosing = (sides[..., 0] * sides[..., 1]).clip(min=1e-12)
+    return intersection / union.clip(min=1e-12) - (enclosing - union) / enclosing
+
+
+def check_box_xywh(box: Sequence[float] | FloatArray, frame_width: int, frame_height: int) -> FloatArray:
+    """Return a user's box as `(4,)` float64 after checking that it marks a part of the frame.
+
+    Args:
+        box: left, top, width, height in pixels of the frame; it may stick out of the frame.
+        frame_width: in pixels.
+        frame_height: in pixels.
+
+    Raises:
+        BoxError: not four finite numbers, no area, or no overlap with the frame.
+    """
+    try:
+        values = np.asarray(box, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BoxError(f"a box is four numbers x, y, width, height in pixels; got {box!r}") from error
+    if values.shape != (4,):
+        raise BoxError(f"a box is four numbers x, y, width, height in pixels; got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise BoxError(f"a box must be finite; got {values.tolist()}: give x, y, width, height in pixels")
+    x, y, width, height = values.tolist()
+    if width <= 0 or height <= 0:
+        raise BoxError(f"a box needs a positive width and height; got {width:g} x {height:g} pixels")
+    if x >= frame_width or y >= frame_height or x + width <= 0 or y + height <= 0:
+        raise BoxError(
+            f"box {values.tolist()} lies outside the {frame_width} x {frame_height} frame: "
+            "give x, y, width, height in pixels with the origin at the top left"
+        )
+    return values

@@ -1,0 +1,35 @@
+"""Frozen settings for each room, YAML presets, unknown keys refused. Knows nothing of PyTorch."""
+
+from aiatrack.config.frozen import FrozenSettings
+from aiatrack.config.network import (
+    Backbone,
+    Combination,
+    Marking,
+    NetworkSettings,
+    RefinedAttention,
+    Refinement,
+)
+from aiatrack.config.presets import (
+    ModelSettings,
+    benchmark_tracking,
+    load_preset,
+    preset_names,
+    read_yaml_settings,
+)
+from aiatrack.config.tracking import TrackingSettings
+
+__all__ = [
+    "Backbone",
+    "Combination",
+    "FrozenSettings",
+    "Marking",
+    "ModelSettings",
+    "NetworkSettings",
+    "RefinedAttention",
+    "Refinement",
+    "TrackingSettings",
+    "benchmark_tracking",
+    "load_preset",
+    "preset_names",
+    "read_yaml_settings",
+]

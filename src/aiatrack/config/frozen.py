@@ -1,0 +1,48 @@
+"""What all settings share: frozen, unknown keys refused, errors of our own tree."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from typing_extensions import Self
+
+from aiatrack.errors import SettingsError
+
+
+class FrozenSettings(BaseModel):
+    """A room's settings: immutable, checked when built, refusing keys that they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError(_describe(type(self).__name__, error)) from error
+
+    @classmethod
+    def parse(cls, values: Any, origin: str) -> Self:
+        """Build from plain data, such as a parsed YAML file.
+
+        Args:
+            values: mapping of field names to values.
+            origin: where the data came from, for the error message.
+
+        Raises:
+            SettingsError: naming the field, what was got and `origin`.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(_describe(origin, error)) from error
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a checked copy with some fields changed."""
+        return self.parse(self.model_dump() | changes, origin=type(self).__name__)
+
+
+def _describe(origin: str, error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        field = ".".join(str(part) for part in problem["loc"]) or "settings"
+        problems.append(f"{field}: {problem['msg']} (got {problem['input']!r:.200})")
+    return f"{origin}: " + "; ".join(problems)

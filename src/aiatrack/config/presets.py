@@ -1,0 +1,65 @@
+"""Named models as YAML files inside the package, and their readers."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aiatrack.config.frozen import FrozenSettings
+from aiatrack.config.network import NetworkSettings
+from aiatrack.config.tracking import TrackingSettings
+from aiatrack.errors import SettingsError
+
+
+class ModelSettings(FrozenSettings):
+    """A network and how it tracks: what a weights file carries in its metadata."""
+
+    name: str = "custom"
+    network: NetworkSettings = NetworkSettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+
+def preset_names() -> list[str]:
+    """Names of the shipped models, such as `lite`."""
+    folder = resources.files("aiatrack.config") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_preset(name: str) -> ModelSettings:
+    """Read a shipped model's settings.
+
+    Raises:
+        SettingsError: no preset of that name; the message lists those that exist.
+    """
+    if name not in preset_names():
+        raise SettingsError(f"there is no model {name!r}: choose one of {', '.join(preset_names())}, or a weights file")
+    text = (resources.files("aiatrack.config") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return ModelSettings.parse(yaml.safe_load(text), origin=f"preset {name}")
+
+
+def benchmark_tracking(benchmark: str) -> dict[str, Any]:
+    """Tracking settings that the paper uses on a benchmark, to lay over a model's own.
+
+    Raises:
+        SettingsError: no such benchmark; the message lists those that exist.
+    """
+    text = (resources.files("aiatrack.config") / "benchmark_tracking.yaml").read_text(encoding="utf-8")
+    table: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    if benchmark not in table:
+        raise SettingsError(f"no tracking settings for {benchmark!r}: choose one of {', '.join(table)}")
+    return table[benchmark]
+
+
+def read_yaml_settings(path: Path) -> Any:
+    """Parse a YAML settings file.
+
+    Raises:
+        SettingsError: the file cannot be read or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read settings {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not a YAML settings file: {error}") from error
