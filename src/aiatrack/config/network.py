@@ -60,7 +60,6 @@ class NetworkSettings(FrozenSettings):
     heads: int = Field(4, ge=1)
     """Heads of every attention; `channels` must be a multiple."""
     encoder_layers: int = Field(3, ge=0)
-    decoder_layers: int = Field(1, ge=1)
     feed_forward_channels: int = Field(1024, ge=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     inner_channels: int = Field(64, ge=4, multiple_of=4)

@@ -1,1 +1,19 @@
-"""."""
+"""Tensors in, tensors out: backbone, positions, attention, transformer, heads, RoI pooling, weights on disk."""
+
+from aiatrack.model.attention import ProjectedReferences
+from aiatrack.model.heads import CornerPrediction
+from aiatrack.model.network import AiATrack, Location, Memory, build_network, target_region
+from aiatrack.model.roi_pooling import precise_roi_pool
+from aiatrack.model.transformer import Reference
+
+__all__ = [
+    "AiATrack",
+    "CornerPrediction",
+    "Location",
+    "Memory",
+    "ProjectedReferences",
+    "Reference",
+    "build_network",
+    "precise_roi_pool",
+    "target_region",
+]

@@ -1,0 +1,112 @@
+"""Multi-head attention over references whose correlation map may be refined (paper, Eq. 1 and 2).
+
+Legend: B batch, H heads, R references, N_q query tokens, N_k key tokens per reference, C channels, d = C / H.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aiatrack.config import NetworkSettings, Refinement
+from aiatrack.model.refinement import build_refinement, log_multiplicity
+
+
+class ProjectedReferences(NamedTuple):
+    """What an attention can compute of its keys and values before any query is known."""
+
+    keys: Tensor
+    """`(B, R, N_k, C)`"""
+    values: Tensor
+    """`(B, R, N_k, C)`"""
+    positions: Tensor
+    """`(B, R, N_k, D)`, inner sine encoding of the keys' places."""
+
+
+class CorrelationAttention(nn.Module):
+    """`softmax(M + refinement(M)) (V W_v) W_o` with `M = Q K^T / sqrt(d)` per head."""
+
+    def __init__(self, settings: NetworkSettings, refinement: nn.Module | None) -> None:
+        super().__init__()
+        self.heads = settings.heads
+        self.query = nn.Linear(settings.channels, settings.channels)
+        self.key = nn.Linear(settings.channels, settings.channels)
+        self.value = nn.Linear(settings.channels, settings.channels)
+        self.output = nn.Linear(settings.channels, settings.channels)
+        self.refinement = refinement
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def project(self, key_tokens: Tensor, value_tokens: Tensor, positions: Tensor) -> ProjectedReferences:
+        """Project one reference of each sample: tokens `(B, N_k, C)`, positions `(B, N_k, D)`; R is 1."""
+        return ProjectedReferences(
+            self.key(key_tokens)[:, None], self.value(value_tokens)[:, None], positions[:, None]
+        )
+
+    def forward(
+        self, query_tokens: Tensor, references: ProjectedReferences, multiplicity: Tensor | None = None
+    ) -> Tensor:
+        """Attend to all references at once.
+
+        Args:
+            query_tokens: `(B, N_q, C)`.
+            references: projected keys and values.
+            multiplicity: `(B, R)`, how often each reference counts; m equal references weigh like one whose
+                logits carry log m. None counts each once.
+
+        Returns:
+            `(B, N_q, C)`.
+        """
+        return self.output(self._attend(self.query(query_tokens), references, multiplicity))  # type: ignore[no-any-return]
+
+    def _attend(self, query: Tensor, references: ProjectedReferences, multiplicity: Tensor | None) -> Tensor:
+        head_query = self._split_heads(query[:, None])  # (B, H, 1, N_q, d)
+        head_key = self._split_heads(references.keys)  # (B, H, R, N_k, d)
+        # One row per key: the correlation vectors that the refinement works on.
+        vectors = head_key @ (head_query / math.sqrt(head_query.shape[-1])).transpose(-2, -1)
+        if self.refinement is not None:
+            vectors = vectors + self.refinement(vectors, references.positions)
+        if multiplicity is not None:
+            vectors = vectors + log_multiplicity(multiplicity)[:, None, :, None, None]
+        weights = vectors.flatten(2, 3).transpose(-2, -1).softmax(dim=-1)  # (B, H, N_q, R N_k)
+        head_value = self._split_heads(references.values).flatten(2, 3)  # (B, H, R N_k, d)
+        return (self.dropout(weights) @ head_value).transpose(1, 2).flatten(2)
+
+    def _split_heads(self, tokens: Tensor) -> Tensor:
+        """`(B, R, N, C)` -> `(B, H, R, N, d)`."""
+        return tokens.unflatten(-1, (self.heads, -1)).permute(0, 3, 1, 2, 4)
+
+
+class CascadeAttention(CorrelationAttention):
+    """The paper's control for AiA: a second plain attention after the first, with about as many parameters.
+
+    Its queries are the first one's plus what they found; it has its own value and output projections, the former
+    applied to the weighted mean of the values, with which it commutes.
+    """
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        super().__init__(settings, refinement=None)
+        self.second_query = nn.Linear(settings.channels, settings.channels)
+        self.second_value = nn.Linear(settings.channels, settings.channels)
+        self.second_output = nn.Linear(settings.channels, settings.channels)
+
+    def forward(
+        self, query_tokens: Tensor, references: ProjectedReferences, multiplicity: Tensor | None = None
+    ) -> Tensor:
+        """Attend twice; shapes as in `CorrelationAttention`."""
+        first = super().forward(query_tokens, references, multiplicity)
+        query = self.second_query(query_tokens + first)
+        found = self._attend(query, references, multiplicity)
+        return first + self.second_output(self.second_value(found))  # type: ignore[no-any-return]
+
+
+def build_attention(settings: NetworkSettings, *, refined: bool) -> CorrelationAttention:
+    """Build an attention layer; `refined` says whether this is a place where the settings want refinement."""
+    if refined and settings.refinement is Refinement.CASCADE:
+        return CascadeAttention(settings)
+    return CorrelationAttention(settings, build_refinement(settings) if refined else None)
+
+
+def stack_references(references: list[ProjectedReferences]) -> ProjectedReferences:
+    """Join references along R."""
+    return ProjectedReferences(*(torch.cat(parts, dim=1) for parts in zip(*references, strict=True)))

@@ -1,0 +1,67 @@
+"""Batch norms whose statistics never move, folded into the convolution before them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FrozenBatchNorm2d(nn.Module):
+    """Batch norm with fixed statistics and affine parameters, all buffers; `eps` is added under the root."""
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Return `(C,)` factors and offsets: the norm is `x * scale + shift`."""
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias - self.running_mean * scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(B, C, H, W)`."""
+        scale, shift = self.scale_and_shift()
+        return x * scale[:, None, None] + shift[:, None, None]
+
+
+def convolve_normalized(x: Tensor, convolution: nn.Conv2d, norm: FrozenBatchNorm2d | nn.Identity) -> Tensor:
+    """Apply a convolution and its frozen norm as one convolution.
+
+    The norm is an affine map per channel, so scaling the kernel (thousands of numbers) replaces scaling the
+    feature map (millions); gradients reach the kernel as before. After `fold_frozen_norms` the norm is an
+    identity and nothing is left to scale.
+    """
+    if isinstance(norm, nn.Identity):
+        return convolution(x)  # type: ignore[no-any-return]
+    scale, shift = norm.scale_and_shift()
+    kernel = convolution.weight * scale[:, None, None, None]
+    return F.conv2d(
+        x, kernel, shift, convolution.stride, convolution.padding, convolution.dilation, convolution.groups
+    )
+
+
+@torch.no_grad()
+def fold_frozen_norms(module: nn.Module, pairs: dict[str, str]) -> None:
+    """Write each frozen norm into the convolution before it, in place, for inference.
+
+    Args:
+        module: owner of the pairs, itself and its sub-modules alike.
+        pairs: attribute name of a convolution -> attribute name of its norm.
+    """
+    for owner in module.modules():
+        for convolution_name, norm_name in pairs.items():
+            convolution, norm = getattr(owner, convolution_name, None), getattr(owner, norm_name, None)
+            if not (isinstance(convolution, nn.Conv2d) and isinstance(norm, FrozenBatchNorm2d)):
+                continue
+            scale, shift = norm.scale_and_shift()
+            convolution.weight.mul_(scale[:, None, None, None])
+            convolution.bias = nn.Parameter(shift.clone(), requires_grad=False)
+            setattr(owner, norm_name, nn.Identity())

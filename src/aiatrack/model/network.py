@@ -1,0 +1,167 @@
+"""The AiATrack network and its three verbs: encode, remember, locate.
+
+Legend: B batch, S crop side in px, G = S / 16 grid side, N = G^2 tokens, C channels, D inner channels.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aiatrack.boxes import xyxy_to_xywh
+from aiatrack.config import Backbone, Marking, NetworkSettings
+from aiatrack.model.attention import ProjectedReferences
+from aiatrack.model.efficientnet_lite import EfficientNetLite0
+from aiatrack.model.heads import CornerHead, IoUHead
+from aiatrack.model.positions import cell_padding, sine_positions
+from aiatrack.model.resnet import ResNet50
+from aiatrack.model.transformer import Decoder, EncoderLayer, Reference
+
+
+class Memory(NamedTuple):
+    """A crop after the encoder: a search region, or what becomes a reference."""
+
+    tokens: Tensor
+    """`(B, N, C)`"""
+    inner_positions: Tensor
+    """`(B, N, D)`, where each token lies among the unpadded ones."""
+
+
+class Location(NamedTuple):
+    """Where the target is in the search region, and how sure the network is."""
+
+    boxes_xywh: Tensor
+    """`(B, 4)`, normalised to the crop."""
+    scores: Tensor
+    """`(B,)`, raw IoU-head output in about [-1, 1]; the predicted IoU is (score + 1) / 2."""
+    top_left_scores: Tensor
+    """`(B, G, G)` logits."""
+    bottom_right_scores: Tensor
+    """`(B, G, G)` logits."""
+
+
+class AiATrack(nn.Module):
+    """Backbone, encoder with AiA, long/short-term decoder with AiA, corner head and IoU head."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.backbone = build_backbone(settings.backbone)
+        self.bottleneck = nn.Conv2d(self.backbone.out_channels, settings.channels, 1)
+        self.encoder = nn.ModuleList(EncoderLayer(settings) for _ in range(settings.encoder_layers))
+        self.decoder = Decoder(settings)
+        self.corner_head = CornerHead(settings.channels, settings.corner_head_channels, settings.grid_size)
+        self.iou_head = IoUHead(settings.channels, settings.iou_head_channels, settings.grid_size)
+        if settings.marking is Marking.EMBEDDING:
+            self.target_embedding = nn.Parameter(torch.empty(settings.channels))
+            self.background_embedding = nn.Parameter(torch.empty(settings.channels))
+        self.register_buffer("mean", torch.tensor(self.backbone.mean) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(self.backbone.std) * 255, persistent=False)
+        self._initialize()
+
+    def encode(self, crops: Tensor, padding: Tensor) -> Memory:
+        """Encode crops, search regions and references alike, each on its own.
+
+        Args:
+            crops: `(B, S, S, 3)` RGB in [0, 255], uint8 or float.
+            padding: `(B, S, S)` bool, True where the crop lies outside the frame.
+        """
+        # Permuting channels-last data gives PyTorch's channels-last layout, the faster one for convolutions.
+        images = ((crops - self.mean) / self.std).permute(0, 3, 1, 2)
+        tokens = self.bottleneck(self.backbone(images)).flatten(2).transpose(1, 2)  # (B, N, C)
+        cells = cell_padding(padding, self.settings.grid_size)
+        positions = sine_positions(cells, self.settings.channels)
+        inner_positions = sine_positions(cells, self.settings.inner_channels)
+        for layer in self.encoder:
+            tokens = layer(tokens, positions, inner_positions)
+        return Memory(tokens, inner_positions)
+
+    def remember(self, memory: Memory, boxes_xywh: Tensor) -> Reference:
+        """Mark the target in an encoded crop and compute what the decoder needs of it as a reference.
+
+        Args:
+            memory: of B crops.
+            boxes_xywh: `(B, 4)`, the target in each, normalised to the crop.
+        """
+        inside = target_region(boxes_xywh, self.settings.grid_size)[..., None]  # (B, N, 1)
+        return self.decoder.project(memory.tokens, self._mark(memory.tokens, inside), memory.inner_positions)
+
+    def decode(
+        self,
+        search: Memory,
+        long_term: ProjectedReferences,
+        short_term: Sequence[ProjectedReferences],
+        multiplicity: Tensor | None = None,
+    ) -> Tensor:
+        """Search tokens `(B, N, C)` after looking at the references; arguments as in `Decoder.forward`."""
+        return self.decoder(search.tokens, long_term, short_term, multiplicity)  # type: ignore[no-any-return]
+
+    def locate(
+        self,
+        search: Memory,
+        long_term: ProjectedReferences,
+        short_term: Sequence[ProjectedReferences],
+        multiplicity: Tensor | None = None,
+    ) -> Location:
+        """Find the target in search regions.
+
+        Args:
+            search: memory of B search regions.
+            long_term: `Reference.long_term` of frame 0.
+            short_term: `Reference.short_term` of each distinct reference of the ensemble.
+            multiplicity: `(B, len(short_term))`, how often each is in the ensemble; None: once.
+        """
+        tokens = self.decode(search, long_term, short_term, multiplicity)
+        corners = self.corner_head(tokens)
+        boxes_xywh = xyxy_to_xywh(corners.boxes_xyxy)
+        scores = self.iou_head(tokens, boxes_xywh[:, None])[:, 0]
+        return Location(boxes_xywh, scores, corners.top_left_scores, corners.bottom_right_scores)
+
+    def fold(self) -> None:
+        """Write frozen norms into their convolutions, in place; for inference only, exact to rounding."""
+        self.backbone.fold()
+
+    def _mark(self, tokens: Tensor, inside: Tensor) -> Tensor:
+        if self.settings.marking is Marking.EMBEDDING:
+            return tokens + torch.where(inside, self.target_embedding, self.background_embedding)
+        return tokens * inside if self.settings.marking is Marking.MASK else tokens
+
+    def _initialize(self) -> None:
+        for part in (self.encoder, self.decoder):
+            for parameter in part.parameters():
+                if parameter.dim() > 1:
+                    nn.init.xavier_uniform_(parameter)
+        if self.settings.marking is Marking.EMBEDDING:
+            nn.init.normal_(self.target_embedding)
+            nn.init.normal_(self.background_embedding)
+
+
+def target_region(boxes_xywh: Tensor, grid_size: int) -> Tensor:
+    """Cells that a box covers once rounded to the grid, half to even.
+
+    Args:
+        boxes_xywh: `(B, 4)`, normalised to the crop.
+        grid_size: cells per side.
+
+    Returns:
+        `(B, grid_size^2)` bool, row-major.
+    """
+    x, y, width, height = (boxes_xywh * grid_size).round().unbind(-1)
+    cells = torch.arange(grid_size, device=boxes_xywh.device)
+    columns = (cells >= x[:, None]) & (cells < (x + width)[:, None])
+    rows = (cells >= y[:, None]) & (cells < (y + height)[:, None])
+    return (rows[:, :, None] & columns[:, None, :]).flatten(1)
+
+
+def build_backbone(name: Backbone) -> ResNet50 | EfficientNetLite0:
+    """Build an image network to stride 16, its weights still random."""
+    return {Backbone.RESNET50: ResNet50, Backbone.EFFICIENTNET_LITE0: EfficientNetLite0}[name]()
+
+
+def build_network(settings: NetworkSettings) -> AiATrack:
+    """Build a network, its weights still random."""
+    return AiATrack(settings)
