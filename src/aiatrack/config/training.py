@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
+from aiatrack.config.data import DataSettings
 from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.presets import ModelSettings, load_preset
 from aiatrack.errors import SettingsError
@@ -96,8 +97,7 @@ class TrainingSettings(FrozenSettings):
     """Changes to the preset's tracking settings."""
     init: str = "imagenet"
     """What the network starts from: `imagenet` (backbone only), `random`, or the path of a weights file."""
-    data: dict[str, Any] = Field(default_factory=dict)
-    """Settings of the data stream."""
+    data: DataSettings = DataSettings()
     steps: int = Field(1000, ge=1)
     """Optimiser steps."""
     batch_size: int = Field(16, ge=1)

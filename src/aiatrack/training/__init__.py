@@ -1,1 +1,29 @@
-"""."""
+"""Losses, one step, the loop, resume."""
+
+from aiatrack.training.checkpoints import CheckpointFolder, load_checkpoint
+from aiatrack.training.ema import AveragedNetwork
+from aiatrack.training.initialization import build_initial_network
+from aiatrack.training.loop import BatchStream, RunSummary, Surroundings, TrainingRun
+from aiatrack.training.losses import LossReport, giou_loss, iou_loss, l1_loss, weighted_losses
+from aiatrack.training.objective import TrackingObjective
+from aiatrack.training.observers import MetricsJournal, Observer, TensorBoardLog
+
+__all__ = [
+    "AveragedNetwork",
+    "BatchStream",
+    "CheckpointFolder",
+    "LossReport",
+    "MetricsJournal",
+    "Observer",
+    "RunSummary",
+    "Surroundings",
+    "TensorBoardLog",
+    "TrackingObjective",
+    "TrainingRun",
+    "build_initial_network",
+    "giou_loss",
+    "iou_loss",
+    "l1_loss",
+    "load_checkpoint",
+    "weighted_losses",
+]

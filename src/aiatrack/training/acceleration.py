@@ -1,0 +1,30 @@
+"""Accelerate, set up from a run's settings."""
+
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from aiatrack.config.training import Precision, TrainingSettings
+from aiatrack.errors import SettingsError
+
+MIXED_PRECISION = {Precision.FLOAT32: "no", Precision.BF16: "bf16", Precision.FP16: "fp16"}
+
+
+def build_accelerator(settings: TrainingSettings) -> Accelerator:
+    """Join the processes that a launcher has started, or be the only one.
+
+    Raises:
+        SettingsError: a device or precision that does not exist here.
+    """
+    if settings.device not in ("auto", "cpu"):
+        raise SettingsError(f"device: expected auto or cpu, got {settings.device!r}")
+    # Accelerate keeps the first accelerator's precision for the life of the process; a second run may differ.
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(
+        mixed_precision=MIXED_PRECISION[settings.precision],
+        gradient_accumulation_steps=settings.accumulation,
+        cpu=settings.device == "cpu",
+        dynamo_backend="inductor" if settings.compile else "no",
+    )
+    if settings.precision is Precision.FP16 and accelerator.device.type == "cpu":
+        raise SettingsError("precision: fp16 needs a GPU; use bf16 or float32 on a CPU")
+    return accelerator

@@ -1,0 +1,100 @@
+"""Checkpoints of a run: replaced atomically, the newest few and the best kept, loaded as tensors only."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aiatrack.errors import OutputError, TrainingError
+
+
+class CheckpointFolder:
+    """The checkpoints of one run.
+
+    Args:
+        folder: where they lie; made when first written to.
+        kept: newest checkpoints kept beside the best one.
+    """
+
+    def __init__(self, folder: Path, kept: int = 3) -> None:
+        self._folder = folder
+        self._kept = kept
+
+    @property
+    def best_path(self) -> Path:
+        """Where the best checkpoint lies, if there is one yet."""
+        return self._folder / "best.pt"
+
+    def paths(self) -> list[Path]:
+        """Checkpoints by step, oldest first, without the best one."""
+        return sorted(self._folder.glob("step_*.pt"))
+
+    def save(self, state: dict[str, Any], step: int) -> Path:
+        """Write the checkpoint of an optimiser step and remove those that are too old.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        path = self._folder / f"step_{step:09d}.pt"
+        save_atomically(state, path)
+        for old in self.paths()[: -self._kept]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def save_best(self, state: dict[str, Any]) -> Path:
+        """Write the best checkpoint over the one before."""
+        save_atomically(state, self.best_path)
+        return self.best_path
+
+    def load_newest(self) -> dict[str, Any] | None:
+        """Read the newest checkpoint that is whole; none if the run has not written any.
+
+        Raises:
+            TrainingError: there are checkpoints, and none can be read.
+        """
+        problems = []
+        for path in reversed(self.paths()):
+            try:
+                return load_checkpoint(path)
+            except TrainingError as error:
+                problems.append(str(error))
+        if problems:
+            raise TrainingError(
+                "no checkpoint can be read; start afresh in another folder: " + "; ".join(problems)
+            )
+        return None
+
+
+def save_atomically(state: dict[str, Any], path: Path) -> None:
+    """Write tensors and plain data to `path`, which is old or new at every moment and never half of either.
+
+    Raises:
+        OutputError: no permission or no space.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, draft)
+        draft.replace(path)
+    except (OSError, RuntimeError) as error:  # PyTorch's writer raises RuntimeError where the disk is full
+        draft.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write checkpoint {path}: {error}; free space or choose another folder"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU, refusing anything but tensors and plain data.
+
+    Raises:
+        TrainingError: the file is missing, damaged or not a checkpoint of ours.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"cannot read checkpoint {path}: {error}") from error
+    if not isinstance(state, dict) or "step" not in state:
+        raise TrainingError(f"{path} is not a checkpoint of a training run: it has no step")
+    return state

@@ -1,0 +1,88 @@
+"""AdamW with the paper's parameter groups, frozen parts and learning rates as functions of the step."""
+
+import math
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from aiatrack.config.training import FrozenPart, OptimizerSettings, Schedule
+from aiatrack.errors import TrainingError
+from aiatrack.model import AiATrack
+
+
+def freeze_parts(network: AiATrack, part: FrozenPart) -> None:
+    """Stop training a part of the backbone, in place."""
+    if part is FrozenPart.BACKBONE:
+        network.backbone.requires_grad_(False)
+    elif part is FrozenPart.STEM:
+        for name in network.backbone.stem_names:
+            network.backbone.get_submodule(name).requires_grad_(False)
+
+
+def parameter_groups(network: AiATrack, settings: OptimizerSettings) -> list[dict[str, object]]:
+    """Trainable parameters by learning rate and weight decay; groups without any are left out.
+
+    Each group carries `part` (`backbone` or `transformer`), by which `LearningRates` finds its rate.
+    """
+    backbone = {id(parameter) for parameter in network.backbone.parameters()}
+    groups: dict[tuple[str, float], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            part = "backbone" if id(parameter) in backbone else "transformer"
+            decayed = settings.decay_norms_and_biases or parameter.ndim > 1
+            groups.setdefault((part, settings.weight_decay if decayed else 0.0), []).append(parameter)
+    return [
+        {"params": parameters, "part": part, "weight_decay": decay}
+        for (part, decay), parameters in sorted(groups.items(), key=lambda item: item[0])
+    ]
+
+
+def build_optimizer(network: AiATrack, settings: OptimizerSettings) -> AdamW:
+    """AdamW over what `freeze_parts` left to train.
+
+    Raises:
+        TrainingError: everything is frozen.
+    """
+    groups = parameter_groups(network, settings)
+    if not groups:
+        raise TrainingError(
+            "every parameter is frozen, there is nothing to train: set optimizer.frozen to stem"
+        )
+    return AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def learning_rate_share(settings: OptimizerSettings, step: int, steps: int) -> float:
+    """Share of the full learning rate at optimiser step `step` (from 0) of `steps`, in [0, 1]."""
+    if step < settings.warmup_steps:
+        return (step + 1) / (settings.warmup_steps + 1)
+    if settings.schedule is Schedule.STEP:
+        return 0.1 if step >= settings.drop_at * steps else 1.0
+    if settings.schedule is Schedule.COSINE:
+        progress = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
+        return (
+            settings.final_share
+            + (1 - settings.final_share) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
+        )
+    return 1.0
+
+
+class LearningRates:
+    """Sets an optimiser's learning rates for a step; a pure function of it, so there is nothing to resume."""
+
+    def __init__(self, settings: OptimizerSettings, steps: int) -> None:
+        self._settings = settings
+        self._steps = steps
+
+    def at(self, step: int) -> dict[str, float]:
+        """Learning rate of each part of the network at a step."""
+        share = learning_rate_share(self._settings, step, self._steps)
+        return {
+            "backbone": share * self._settings.backbone_learning_rate,
+            "transformer": share * self._settings.learning_rate,
+        }
+
+    def apply(self, optimizer: Optimizer, step: int) -> None:
+        """Set the rates of every group made by `parameter_groups`."""
+        rates = self.at(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rates[group["part"]]
