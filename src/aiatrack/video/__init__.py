@@ -1,1 +1,24 @@
-"""."""
+"""Frames in (film, folder, camera, stream, iterable), frames and boxes out. Knows nothing of tracking.
+
+Times are seconds from the start of the source, boxes are `xywh` in pixels of the frame as delivered, that is
+upright: rotation marks of films and photos are applied.
+"""
+
+from aiatrack.video.box_reader import read_boxes_txt
+from aiatrack.video.box_writer import BoxRow, BoxWriter, open_box_writer
+from aiatrack.video.film_writer import FilmWriter, open_film
+from aiatrack.video.frames import Frame, FrameSource, VideoWarning
+from aiatrack.video.sources import open_frames
+
+__all__ = [
+    "BoxRow",
+    "BoxWriter",
+    "FilmWriter",
+    "Frame",
+    "FrameSource",
+    "VideoWarning",
+    "open_box_writer",
+    "open_film",
+    "open_frames",
+    "read_boxes_txt",
+]

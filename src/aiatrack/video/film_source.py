@@ -1,0 +1,240 @@
+"""Frames of a film file, decoded by PyAV."""
+
+import stat
+import warnings
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from aiatrack.errors import VideoError
+from aiatrack.video.film_container import (
+    describe_av_error,
+    open_container,
+    read_orientation,
+    select_video_stream,
+    timeline_origin,
+    turn_upright,
+)
+from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, VideoWarning
+from aiatrack.video.time_span import TimeSpan
+
+MAX_MISSING_TAIL_S = 0.5
+"""A film that ends this much before its declared duration counts as cut short."""
+
+
+class FilmSource(FrameSource):
+    """A film file: any container and codec of FFmpeg, 8 bit and deeper, grey, palette or with alpha.
+
+    Deeper pictures are brought to 8 bit, alpha is dropped, rotation marks are applied, non-square pixels stay
+    as stored (see `pixel_aspect`). Time stamps are the film's own, so a variable frame rate is kept; only
+    films without any (raw H.264) are timed by frame rate. Damaged frames are skipped and a film cut short
+    ends where its data end, both with a `VideoWarning`.
+
+    With a start time the decoder begins at the key frame before it; the index is then counted from the film's
+    packets without decoding them.
+
+    Args:
+        path: a film, or a named pipe of one.
+        span: the part asked for.
+        frame_rate: frames per second for a film without time stamps; None takes FFmpeg's guess.
+
+    Raises:
+        VideoError: the file is missing, empty, not a film, or has no moving picture.
+    """
+
+    def __init__(self, path: Path, span: TimeSpan, *, frame_rate: Fraction | float | None = None) -> None:
+        super().__init__(str(path), span)
+        self._regular = _check_file(path)
+        self.path = path if self._regular else None
+        self._location = str(path)
+        self._begin(frame_rate)
+
+    def _begin(self, frame_rate: Fraction | float | None) -> None:
+        self._damaged = 0
+        self._packets = 0
+        self._last_error = ""
+        self._end_s = 0.0
+        self._reformatter = VideoReformatter()
+        self._open()
+        guess = self._stream.average_rate or self._stream.guessed_rate
+        untimed = self._stream.start_time is None
+        self.frame_rate = (frame_rate if untimed else None) or guess or frame_rate or DEFAULT_FRAME_RATE
+        self.pixel_aspect = self._read_pixel_aspect()
+        self.frame_count = self._estimate_count()
+
+    def _open_location(self) -> InputContainer:
+        return open_container(self._location, self.name)
+
+    def _open(self) -> None:
+        self._container = self._open_location()
+        try:
+            self._stream: VideoStream = select_video_stream(self._container, self.name)
+        except VideoError:
+            self._container.close()
+            raise
+        self._origin = timeline_origin(self._container, self._stream)
+
+    def _release(self) -> None:
+        self._container.close()
+
+    @property
+    def _duration_s(self) -> float | None:
+        duration = self._container.duration
+        return None if duration is None else duration / 1e6
+
+    def _estimate_count(self) -> int | None:
+        duration_s, rate = self._duration_s, float(self.frame_rate or DEFAULT_FRAME_RATE)
+        if self._stream.frames and not self._span.is_limited:
+            return self._stream.frames
+        return None if duration_s is None else round(self._span.overlap_s(duration_s) * rate)
+
+    def _read_pixel_aspect(self) -> Fraction:
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if aspect == 1 or not self._regular:
+            return aspect
+        # Rotation is written on the pictures, and a quarter turn swaps width and height.
+        with self._open_location() as container:
+            try:
+                picture = next(container.decode(self._stream.index), None)
+            except av.FFmpegError:
+                return aspect
+        turned = isinstance(picture, VideoFrame) and read_orientation(picture, self.name)[0]
+        return 1 / aspect if turned else aspect
+
+    def _why_no_frame(self) -> str:
+        if self._last_error:
+            return f"decoding fails with: {self._last_error}"
+        if self._span.is_limited and self._duration_s is not None:
+            return f"the film lasts {self._duration_s:g} s"
+        return "it holds none that can be decoded"
+
+    def _read(self) -> Generator[Frame, None, None]:
+        pictures, index = self._pictures_near_start()
+        for picture in pictures:
+            time_s = self._time_s(picture, index or 0)
+            if self._span.is_over(time_s):
+                break
+            if self._span.is_before(time_s):
+                index = None if index is None else index + 1
+                continue
+            if index is None:
+                index = self._count_packets_before(picture)
+            yield self._convert(picture, index, time_s)
+            index += 1
+            self._end_s = time_s
+        else:
+            self._check_whole()
+        if self._damaged:
+            self._warn(f"{self._damaged} damaged frames could not be decoded and were skipped")
+
+    def _pictures_near_start(self) -> tuple[Iterator[VideoFrame], int | None]:
+        """Decoded pictures and the index of the first, None where a seek has left it unknown."""
+        start_s = self._span.start_s
+        if not start_s or not self._regular or self._stream.start_time is None or not self._stream.time_base:
+            return self._decode(), 0
+        target = (Fraction(start_s) + self._origin) / self._stream.time_base
+        try:
+            self._container.seek(int(target), stream=self._stream)
+            pictures = self._decode()
+            first = next(pictures, None)
+        except av.FFmpegError:
+            first = None
+        # Some formats seek to no key frame; what could be decoded then starts too late.
+        if first is not None and first.pts is not None and not self._starts_late(first):
+            return chain((first,), pictures), None
+        self._container.close()
+        self._open()
+        return self._decode(), 0
+
+    def _starts_late(self, picture: VideoFrame) -> bool:
+        return self._time_s(picture, 0) > (self._span.start_s or 0.0)
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self._on_read_error(error)
+                packet = None
+            try:
+                pictures = self._stream.decode(packet)
+            except av.error.EOFError:
+                pictures = []
+            except av.FFmpegError as error:
+                self._damaged += 1
+                self._last_error = describe_av_error(error)
+                pictures = []
+            yield from pictures
+            if packet is None:
+                return
+            self._packets += packet.size > 0
+
+    def _on_read_error(self, error: av.FFmpegError) -> None:
+        self._last_error = describe_av_error(error)
+        self.truncated = True
+
+    def _time_s(self, picture: VideoFrame, index: int) -> float:
+        if picture.pts is None or picture.time_base is None:
+            return float(index / Fraction(self.frame_rate or DEFAULT_FRAME_RATE))
+        return float(picture.pts * picture.time_base - self._origin)
+
+    def _count_packets_before(self, picture: VideoFrame) -> int:
+        count = 0
+        with self._open_location() as container:
+            stream = container.streams[self._stream.index]
+            for packet in container.demux(stream):
+                # Decoding times never exceed presentation times and never fall: nothing earlier can follow.
+                if packet.dts is not None and picture.pts is not None and packet.dts >= picture.pts:
+                    break
+                if packet.pts is not None and picture.pts is not None and packet.pts < picture.pts:
+                    count += not packet.is_discard
+        return count
+
+    def _convert(self, picture: VideoFrame, index: int, time_s: float) -> Frame:
+        try:
+            # One reformatter for all frames: a fresh one each time costs half of the speed.
+            image = self._reformatter.reformat(picture, format="rgb24").to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            reason = describe_av_error(error)
+            raise VideoError(
+                f"{self.name}: cannot turn pixel format {picture.format.name} into RGB: {reason}; "
+                "convert the film"
+            ) from error
+        upright = turn_upright(np.ascontiguousarray(image), read_orientation(picture, self.name))
+        return Frame(image=upright, index=index, time_s=time_s)
+
+    def _check_whole(self) -> None:
+        """Warn where the film's data ended before its header said."""
+        if not self._delivered:
+            return
+        sought = bool(self._span.start_s)
+        expected = self._stream.frames
+        if expected and not sought:
+            self.truncated |= self._packets < expected
+        elif len(self._container.streams) == 1 and self._duration_s is not None:
+            self.truncated |= self._end_s < self._duration_s - MAX_MISSING_TAIL_S
+        if self.truncated:
+            self._warn(f"the film is cut short: its data end at {self._end_s:.2f} s")
+
+    def _warn(self, problem: str) -> None:
+        warnings.warn(f"{self.name}: {problem}", VideoWarning, stacklevel=4)
+
+
+def _check_file(path: Path) -> bool:
+    """Whether `path` is a regular file, as opposed to a pipe; raises where it is neither."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise VideoError(f"cannot open {path}: {error.strerror}; check the path") from error
+    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
+        raise VideoError(f"{path} is empty (0 bytes): the recording or download failed")
+    return stat.S_ISREG(status.st_mode)

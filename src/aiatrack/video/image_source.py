@@ -1,0 +1,117 @@
+"""Frames from image files: a folder, a glob or one picture."""
+
+import re
+from collections.abc import Generator, Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+
+from aiatrack.errors import VideoError
+from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, Image
+from aiatrack.video.time_span import TimeSpan
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2"}
+)
+"""Endings, in lower case, of files that count as images."""
+
+
+class ImageSource(FrameSource):
+    """Image files as frames, each read when its turn comes; frame `i` is shown at `i / frame_rate`.
+
+    Grey, palette, 16-bit and transparent pictures become 8-bit RGB and EXIF rotation is applied.
+
+    Args:
+        paths: the files in order.
+        name: what to call them together.
+        span: the part asked for, by the times above.
+        frame_rate: frames per second; None means 30.
+
+    Raises:
+        VideoError: while iterating, where a file cannot be read; a silently skipped one would shift every
+            later line of a result against its picture.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        name: str,
+        span: TimeSpan,
+        *,
+        frame_rate: Fraction | float | None = None,
+    ) -> None:
+        super().__init__(name, span)
+        self.frame_rate = frame_rate or DEFAULT_FRAME_RATE
+        times = [float(index / Fraction(self.frame_rate)) for index in range(len(paths))]
+        self._numbered = [
+            (index, time_s, path)
+            for index, (time_s, path) in enumerate(zip(times, paths, strict=True))
+            if not (span.is_before(time_s) or span.is_over(time_s))
+        ]
+        self.frame_count = len(self._numbered)
+        self._why = f"its {len(paths)} images last {len(paths) / float(self.frame_rate):g} s"
+
+    def _release(self) -> None:
+        self._numbered = []
+
+    def _why_no_frame(self) -> str:
+        return self._why
+
+    def _read(self) -> Generator[Frame, None, None]:
+        for index, time_s, path in self._numbered:
+            yield Frame(image=read_image(path), index=index, time_s=time_s)
+
+
+def read_image(path: Path) -> Image:
+    """Read an image file as upright `(H, W, 3)` uint8 RGB.
+
+    Raises:
+        VideoError: the file is missing, empty or no image.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise VideoError(f"cannot read image {path}: {error.strerror}") from error
+    if data.size == 0:
+        raise VideoError(f"image {path} is empty (0 bytes): remove it or copy it again")
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise VideoError(f"image {path} cannot be decoded: {error.err}") from error
+    if image is None:
+        raise VideoError(f"image {path} is damaged or not an image: remove it or copy it again")
+    return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Image files of a folder in natural order: `img2` before `img10`.
+
+    Raises:
+        VideoError: the folder cannot be listed or has no image.
+    """
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise VideoError(f"cannot list folder {folder}: {error.strerror}") from error
+    images = select_images(entries)
+    if not images:
+        inside = [entry.name for entry in entries if entry.is_dir() and select_images(entry.iterdir())]
+        hint = f"; did you mean {folder / sorted(inside)[0]}?" if inside else ""
+        raise VideoError(f"folder {folder} has no image (.jpg, .png, .bmp, .webp, .tif, ...){hint}")
+    return images
+
+
+def select_images(paths: Iterable[Path]) -> list[Path]:
+    """Keep the image files among `paths`, hidden ones left out, in natural order."""
+    return sorted(
+        (path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")),
+        key=_natural_key,
+    )
+
+
+def _natural_key(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", str(path))
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts]

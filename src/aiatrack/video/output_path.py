@@ -1,0 +1,53 @@
+"""Checks on where results go, the same for films and boxes."""
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+from aiatrack.errors import OutputError
+
+
+def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
+    """Make sure that a result can be written to `path` and harms no input; leaves no trace.
+
+    Args:
+        path: file to write; it may exist and will then be replaced.
+        inputs: files that this run reads.
+
+    Raises:
+        OutputError: `path` is an input (also by link), a folder, in a missing folder, or not writable.
+    """
+    for source in inputs:
+        if _is_same_file(path, source):
+            raise OutputError(
+                f"{path} is the input itself and would be overwritten: choose another output name"
+            )
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: give the name of a file in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder {path.parent} does not exist: create it first")
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def output_error(path: Path, error: Exception) -> OutputError:
+    """The error of our tree for a failed opening or writing of `path`."""
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        return OutputError(
+            f"no space left on the disk of {path}: what was written so far is kept; free some space"
+        )
+    reason = getattr(error, "strerror", None) or str(error)
+    return OutputError(f"cannot write {path}: {reason}; check the folder, its permissions and the disk")
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return path.absolute() == other.absolute()

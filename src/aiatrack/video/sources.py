@@ -1,0 +1,98 @@
+"""The one door to frames: look at what was given and open the fitting source."""
+
+import glob
+import math
+import os
+import re
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from aiatrack.errors import SettingsError, VideoError
+from aiatrack.video.camera_source import CameraSource
+from aiatrack.video.film_source import FilmSource
+from aiatrack.video.frames import FrameSource
+from aiatrack.video.image_source import IMAGE_SUFFIXES, ImageSource, list_images, select_images
+from aiatrack.video.iterable_source import IterableSource
+from aiatrack.video.stream_source import StreamSource
+from aiatrack.video.time_span import TimeSpan
+
+SourceLike = str | os.PathLike[str] | int | Iterable[Any]
+"""What `open_frames` takes."""
+
+
+def open_frames(
+    source: SourceLike,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    frame_rate: Fraction | float | None = None,
+) -> FrameSource:
+    """Open anything that gives frames.
+
+    Args:
+        source: path of a film or image; folder or glob of images (natural order); camera as `0`, `"0"` or
+            `"camera:0"`; address (`rtsp://`, `rtmp://`, `http://`, `https://`, ...); or a Python iterable of
+            frames, see `IterableSource`.
+        start_s: skip frames before this time in seconds; indices still count from the source's first frame.
+        end_s: stop before the first frame at or after this time in seconds.
+        frame_rate: frames per second for sources without time stamps of their own (default 30), the wish for
+            a camera; ignored by films and streams with time stamps.
+
+    Returns:
+        A context manager and iterator of `Frame`. Nothing is decoded before the first frame is asked for.
+
+    Raises:
+        VideoError: the source is missing, empty, unreadable or of no known kind.
+        FrameError: an array of another shape than `(T, H, W, 3)`.
+        SettingsError: a time or the frame rate is out of range.
+    """
+    span = TimeSpan(start_s, end_s)
+    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
+        raise SettingsError(f"frame_rate must be a positive number of frames per second; got {frame_rate}")
+    if isinstance(source, int) and not isinstance(source, bool):
+        return CameraSource(source, span, frame_rate=frame_rate)
+    if isinstance(source, str | os.PathLike):
+        return _open_named(os.fspath(source), span, frame_rate)
+    if isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | dict):
+        return IterableSource(source, span, frame_rate=frame_rate)
+    raise VideoError(
+        f"cannot take frames from a {type(source).__name__}: give a path, a camera number, an address, "
+        "or an iterable of (H, W, 3) uint8 arrays"
+    )
+
+
+def _open_named(name: str, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
+    if not name.strip():
+        raise VideoError("the source is an empty string: give a path, a camera number or an address")
+    if name.lower().startswith("file://"):
+        return _open_path(Path(unquote(urlsplit(name).path)), span, frame_rate)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
+        return StreamSource(name, span, frame_rate=frame_rate)
+    path = Path(name).expanduser()
+    camera = re.fullmatch(r"(?:camera:)?(\d+)", name)
+    if camera and not path.exists():
+        return CameraSource(int(camera[1]), span, frame_rate=frame_rate)
+    if glob.has_magic(name) and not path.exists():
+        return _open_glob(str(path), span, frame_rate)
+    return _open_path(path, span, frame_rate)
+
+
+def _open_path(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
+    if path.is_dir():
+        return ImageSource(list_images(path), str(path), span, frame_rate=frame_rate)
+    if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
+        return ImageSource([path], str(path), span, frame_rate=frame_rate)
+    return FilmSource(path, span, frame_rate=frame_rate)
+
+
+def _open_glob(pattern: str, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
+    # `Path.glob` takes no absolute pattern.
+    found = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207
+    images = select_images(found)
+    if not images:
+        got = f"{len(found)} files, none of them an image" if found else "nothing"
+        raise VideoError(f"the pattern {pattern} matches {got}: give a pattern such as 'folder/*.jpg'")
+    return ImageSource(images, pattern, span, frame_rate=frame_rate)

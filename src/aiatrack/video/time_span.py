@@ -1,0 +1,52 @@
+"""The part of a source that is asked for."""
+
+import math
+from dataclasses import dataclass
+
+from aiatrack.errors import SettingsError
+
+TOLERANCE_S = 1e-6
+"""Time stamps are fractions rounded to floats; a frame this close to a border lies on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """Times from `start_s` up to but not including `end_s`, in seconds; None leaves a side open.
+
+    Raises:
+        SettingsError: a border is negative or not finite, or the span is empty.
+    """
+
+    start_s: float | None = None
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("start", self.start_s), ("end", self.end_s)):
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise SettingsError(f"{name} must be a finite number of seconds from 0 on; got {value}")
+        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
+            raise SettingsError(
+                f"end must lie after start; got start {self.start_s} s and end {self.end_s} s"
+            )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether any side is closed."""
+        return bool(self.start_s) or self.end_s is not None
+
+    def is_before(self, time_s: float) -> bool:
+        """Whether the span has not begun at `time_s`."""
+        return self.start_s is not None and time_s < self.start_s - TOLERANCE_S
+
+    def is_over(self, time_s: float) -> bool:
+        """Whether the span has ended at `time_s`."""
+        return self.end_s is not None and time_s >= self.end_s - TOLERANCE_S
+
+    def overlap_s(self, duration_s: float) -> float:
+        """How many seconds of a source of this duration lie in the span."""
+        end = duration_s if self.end_s is None else min(self.end_s, duration_s)
+        return max(0.0, end - (self.start_s or 0.0))
+
+    def __str__(self) -> str:
+        start = f"from {self.start_s or 0:g} s"
+        return start if self.end_s is None else f"{start} to {self.end_s:g} s"
