@@ -1,0 +1,122 @@
+"""Dialects of published result files: how to write boxes so that another toolkit reads them, and back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aiatrack.errors import DataError, SettingsError
+from aiatrack.evaluation.annotation import FloatArray
+from aiatrack.evaluation.atomic_files import write_text
+from aiatrack.evaluation.number_files import read_number_rows
+from aiatrack.evaluation.results import find_result_file
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One way to write boxes as text."""
+
+    name: str
+    delimiter: str = ","
+    decimals: int | None = 4
+    """Digits after the point; None cuts boxes to integers, as the toolkits that want integers do."""
+    prefixed: bool = False
+    """File names start with the benchmark's prefix."""
+    first_pixel: int = 0
+    """Number of the first pixel: what is added to x and y of boxes that count from 0."""
+
+    def format_boxes(self, boxes_xywh: FloatArray) -> str:
+        """Text of one file: a row a frame, Unix line ends.
+
+        Args:
+            boxes_xywh: `(T, 4)` pixels counted from 0.
+        """
+        shifted = np.add(boxes_xywh, (self.first_pixel, self.first_pixel, 0, 0))
+        if self.decimals is None:
+            return "".join(
+                self.delimiter.join(map(str, row)) + "\n" for row in np.trunc(shifted).astype(int).tolist()
+            )
+        return "".join(
+            self.delimiter.join(f"{n:.{self.decimals}f}" for n in row) + "\n" for row in shifted.tolist()
+        )
+
+
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        Dialect("plain"),
+        Dialect("tab", delimiter="\t"),
+        Dialect("space", delimiter=" "),
+        Dialect("one_based", first_pixel=1),
+        Dialect("pytracking", delimiter="\t", decimals=None),
+        Dialect("aiatrack", decimals=None, prefixed=True),
+        Dialect("got10k"),
+    )
+}
+"""Dialects by name. `got10k` differs from `plain` in its folders only: `NAME/NAME_001.txt`."""
+
+
+def select_dialect(name: str) -> Dialect:
+    """Return a dialect by name.
+
+    Raises:
+        SettingsError: there is no such dialect.
+    """
+    if name not in DIALECTS:
+        raise SettingsError(f"there is no dialect {name!r}: choose one of {', '.join(DIALECTS)}")
+    return DIALECTS[name]
+
+
+def write_results(
+    boxes: Mapping[str, FloatArray], folder: Path, dialect: Dialect, *, prefix: str = ""
+) -> list[Path]:
+    """Write one file a sequence.
+
+    Args:
+        boxes: `(T, 4)` xywh by sequence name, pixels counted from 0 (or in the benchmark's own count with a
+            dialect
+            whose `first_pixel` is 0).
+        folder: made if need be.
+        dialect: how to write.
+        prefix: of the benchmark, used where the dialect wants one.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    paths = []
+    for name, sequence_boxes in boxes.items():
+        below = (
+            f"{name}/{name}_001.txt" if dialect.name == "got10k" else f"{prefix * dialect.prefixed}{name}.txt"
+        )
+        paths.append(folder / below)
+        write_text(paths[-1], dialect.format_boxes(sequence_boxes))
+    return paths
+
+
+def import_results(
+    folder: Path, names: Iterable[str], *, prefix: str = "", first_pixel: int = 0
+) -> dict[str, FloatArray]:
+    """Read published results whatever their delimiter, and count pixels from 0.
+
+    Args:
+        folder: with one file a sequence.
+        names: of the sequences wanted.
+        prefix: what the files may put before a name.
+        first_pixel: number of the first pixel in the files, 0 or 1.
+
+    Returns:
+        `(T, 4)` xywh by name.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    imported = {}
+    for name in names:
+        path = find_result_file(folder, name, prefix)
+        if path is None:
+            raise DataError(
+                f"{folder} holds no result of {name}: {prefix}{name}.txt or {name}.txt was expected"
+            )
+        imported[name] = read_number_rows(path, columns=4) - (first_pixel, first_pixel, 0, 0)
+    return imported

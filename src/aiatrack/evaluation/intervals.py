@@ -1,0 +1,125 @@
+"""How sure a number is: bootstrap over sequences, since frames of one sequence are not independent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.errors import DataError
+from aiatrack.evaluation.annotation import FloatArray
+from aiatrack.evaluation.scoring import Score
+
+RESAMPLES = 2000
+"""Bootstrap samples drawn by default."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A percentile interval that covers a share `level` of the bootstrap samples."""
+
+    low: float
+    high: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """One tracker less another on the same sequences."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+    """Two-sided share of bootstrap samples on the other side of 0; never below 1 / (samples + 1)."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.interval.low > 0 or self.interval.high < 0
+
+
+def bootstrap_interval(
+    score: Score,
+    metric: str = "success_auc",
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Interval of a benchmark's number under resampling of its sequences.
+
+    Args:
+        score: of one tracker.
+        metric: one of `METRICS`.
+        level: share of samples inside, (0, 1).
+        resamples: number of bootstrap samples.
+        seed: of the random numbers; the same seed gives the same interval.
+    """
+    counts = _draw(len(score.sequence_names), resamples, seed)
+    return _percentiles(_means(counts, score, metric), level)
+
+
+def paired_difference(
+    first: Score,
+    second: Score,
+    metric: str = "success_auc",
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two trackers on the sequences that both were scored on, drawing the same sequences for both.
+
+    Args:
+        first: of one tracker.
+        second: of another, on the same benchmark and rule set.
+        metric: one of `METRICS`.
+        level: share of samples inside the interval, (0, 1).
+        resamples: number of bootstrap samples.
+        seed: of the random numbers.
+
+    Raises:
+        DataError: the scores have no sequence in common.
+    """
+    common = set(first.sequence_names) & set(second.sequence_names)
+    if not common:
+        raise DataError(
+            "two trackers without a common sequence cannot be compared: score them on the same benchmark"
+        )
+    first, second = (_ordered(score, sorted(common)) for score in (first, second))
+    counts = _draw(len(common), resamples, seed)
+    samples = _means(counts, first, metric) - _means(counts, second, metric)
+    tail = min(int((samples <= 0).sum()), int((samples >= 0).sum()))
+    p_value = min(1.0, 2 * (tail + 1) / (resamples + 1))
+    difference = first.overall(metric) - second.overall(metric)
+    return PairedDifference(difference, _percentiles(samples, level), p_value)
+
+
+def _ordered(score: Score, names: list[str]) -> Score:
+    position = {name: index for index, name in enumerate(score.sequence_names)}
+    order: npt.NDArray[np.int64] = np.array([position[name] for name in names])
+    return Score(
+        score.rules,
+        tuple(names),
+        {metric: values[order] for metric, values in score.values.items()},
+        score.weights[order],
+        score.success_curves[order],
+        score.precision_curves[order],
+        score.normalised_precision_curves[order],
+        score.notes,
+    )
+
+
+def _draw(sequences: int, resamples: int, seed: int) -> FloatArray:
+    """How often each sequence occurs in each sample, `(resamples, S)`."""
+    shares = np.full(sequences, 1 / sequences)
+    return np.random.default_rng(seed).multinomial(sequences, shares, size=resamples).astype(np.float64)
+
+
+def _means(counts: FloatArray, score: Score, metric: str) -> FloatArray:
+    means: FloatArray = counts @ (score.values[metric] * score.weights) / (counts @ score.weights)
+    return means
+
+
+def _percentiles(samples: FloatArray, level: float) -> Interval:
+    low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level)

@@ -1,0 +1,94 @@
+"""One folder a sequence: own recordings and TNL2K."""
+
+import json
+from pathlib import Path
+
+from aiatrack.errors import DataError
+from aiatrack.evaluation.annotation import Annotation, build_annotation
+from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
+from aiatrack.evaluation.layouts.layout import list_folders, list_images
+from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
+
+
+class FolderLayout:
+    """`NAME/img/*.jpg`, `NAME/groundtruth.txt`; perhaps `NAME/absent.txt` and `NAME/meta.json`."""
+
+    frame_folder = "img"
+
+    def list_sequences(
+        self, root: Path, description: BenchmarkDescription
+    ) -> tuple[SequenceDescription, ...]:
+        """See `Layout`: every folder with an annotation is a sequence."""
+        listed = description.listed_sequences()
+        names = [path.name for path in list_folders(root) if (path / "groundtruth.txt").is_file()]
+        if not listed and not names:
+            raise DataError(
+                f"{root} holds no sequence: folders NAME with img/ and groundtruth.txt were expected"
+            )
+        return listed or tuple(SequenceDescription(name=name) for name in names)
+
+    def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
+        """See `Layout`."""
+        return list_images(root / sequence.name / self.frame_folder)
+
+    def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
+        """See `Layout`."""
+        return root / sequence.name / "groundtruth.txt"
+
+    def read_annotation(self, root: Path, sequence: SequenceDescription) -> Annotation:
+        """See `Layout`."""
+        path = self.annotation_path(root, sequence)
+        absent = path.parent / "absent.txt"
+        return build_annotation(
+            read_number_rows(path, columns=4),
+            flagged_absent=read_numbers(absent) if absent.is_file() else None,
+            attributes=self.read_attributes(path.parent),
+            origin=str(path),
+        )
+
+    def read_attributes(self, folder: Path) -> tuple[str, ...]:
+        """Challenges that `meta.json` lists."""
+        path = folder / "meta.json"
+        if not path.is_file():
+            return ()
+        try:
+            listed = json.loads(read_text(path)).get("attributes", ())
+        except (json.JSONDecodeError, AttributeError) as error:
+            raise DataError(f"{path} is not a JSON object: {error}") from error
+        return tuple(str(attribute) for attribute in listed)
+
+
+TNL2K_ATTRIBUTES = (
+    "camera motion",
+    "rotation",
+    "deformation",
+    "full occlusion",
+    "illumination variation",
+    "out of view",
+    "partial occlusion",
+    "viewpoint change",
+    "scale variation",
+    "background clutter",
+    "motion blur",
+    "aspect ratio change",
+    "low resolution",
+    "fast motion",
+    "adversarial samples",
+    "thermal crossover",
+    "modality switch",
+)
+"""The challenges of TNL2K (Wang et al., CVPR 2021, table 2), in the order of its attribute files."""
+
+
+class Tnl2kLayout(FolderLayout):
+    """`NAME/imgs/*.jpg` (or png), `NAME/groundtruth.txt`, 17 flags in `NAME/attributes.txt`."""
+
+    frame_folder = "imgs"
+
+    def read_attributes(self, folder: Path) -> tuple[str, ...]:
+        """Challenges from the row of flags; none where the file has another number of them."""
+        path = folder / "attributes.txt"
+        flags = read_numbers(path) if path.is_file() else ()
+        if len(flags) != len(TNL2K_ATTRIBUTES):
+            return ()
+        return tuple(name for name, flag in zip(TNL2K_ATTRIBUTES, flags, strict=True) if flag)

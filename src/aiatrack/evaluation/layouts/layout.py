@@ -1,0 +1,62 @@
+"""What a reader of one layout must answer, and the pieces that several readers share."""
+
+from pathlib import Path
+from typing import Protocol
+
+from aiatrack.errors import DataError
+from aiatrack.evaluation.annotation import Annotation
+from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""File name endings, in lower case, that are taken for frames."""
+
+
+class Layout(Protocol):
+    """Finds a benchmark's sequences, frames and annotation below a root folder."""
+
+    def list_sequences(
+        self, root: Path, description: BenchmarkDescription
+    ) -> tuple[SequenceDescription, ...]:
+        """The benchmark's sequences; each answers the other questions together with the same root.
+
+        Raises:
+            DataError: the folders are not of this layout.
+        """
+        ...
+
+    def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
+        """Frame files in order, whether or not they exist; empty if their folder is not there."""
+        ...
+
+    def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
+        """The file or folder that holds the sequence's boxes, whether or not it exists."""
+        ...
+
+    def read_annotation(self, root: Path, sequence: SequenceDescription) -> Annotation:
+        """Ground truth of one sequence.
+
+        Raises:
+            DataError: the annotation is missing or damaged.
+        """
+        ...
+
+
+def list_images(folder: Path) -> tuple[Path, ...]:
+    """Image files of a folder by name, or by number if all names are numbers; empty without such a folder."""
+    if not folder.is_dir():
+        return ()
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    if all(path.stem.isdecimal() for path in images):
+        return tuple(sorted(images, key=lambda path: (int(path.stem), path.name)))
+    return tuple(sorted(images))
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """Folders inside a folder by name, hidden ones left out.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}: give the root folder of the benchmark")
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -1,0 +1,51 @@
+"""TrackingNet: frames and annotation in two trees; the test split annotates frame 0 alone."""
+
+from pathlib import Path
+
+import numpy as np
+
+from aiatrack.errors import DataError
+from aiatrack.evaluation.annotation import Annotation, build_annotation
+from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
+from aiatrack.evaluation.layouts.layout import list_images
+from aiatrack.evaluation.number_files import read_number_rows
+
+
+class TrackingNetLayout:
+    """`TEST/frames/NAME/0.jpg`, `TEST/anno/NAME.txt`."""
+
+    def list_sequences(
+        self, root: Path, description: BenchmarkDescription
+    ) -> tuple[SequenceDescription, ...]:
+        """See `Layout`: every annotation file names a sequence."""
+        below = description.folder if (root / description.folder / "anno").is_dir() else ""
+        files = sorted((root / below / "anno").glob("*.txt"))
+        if not files:
+            raise DataError(
+                f"{root} holds no TrackingNet split: {description.folder}/anno/NAME.txt was expected"
+            )
+        return tuple(
+            SequenceDescription(
+                name=path.stem,
+                frames=str(Path(below) / "frames" / path.stem),
+                annotation=str(Path(below) / "anno" / path.name),
+            )
+            for path in files
+        )
+
+    def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
+        """See `Layout`. Names are plain numbers, ordered as such."""
+        return list_images(root / sequence.frames)
+
+    def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
+        """See `Layout`."""
+        return root / sequence.annotation
+
+    def read_annotation(self, root: Path, sequence: SequenceDescription) -> Annotation:
+        """See `Layout`. Frames that only the server has boxes for are NaN."""
+        path = self.annotation_path(root, sequence)
+        boxes = read_number_rows(path, columns=4)
+        frames = len(self.frame_paths(root, sequence))
+        if len(boxes) == 1 and frames > 1:
+            boxes = np.concatenate((boxes, np.full((frames - 1, 4), np.nan)))
+        return build_annotation(boxes, origin=str(path))

@@ -1,0 +1,71 @@
+"""Text files of numbers, one row a frame, in every dialect that benchmarks and trackers write."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.errors import DataError
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def read_text(path: Path) -> str:
+    """Read a small text file; a byte-order mark and Windows line ends disappear.
+
+    Raises:
+        DataError: missing, unreadable, not text, or empty.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not a text file (UTF-8): {error.reason} at byte {error.start}") from error
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    if not text:
+        raise DataError(f"{path} is empty: one row of numbers a frame was expected")
+    return text
+
+
+def read_number_rows(path: Path, columns: int | None = None) -> FloatArray:
+    """Read rows of numbers divided by commas, semicolons, tabs or spaces.
+
+    Nothing is guessed or padded: a blank line in the middle, an empty field or a short row is an error,
+    since each would shift or invent frames.
+
+    Args:
+        path: the file.
+        columns: how many numbers a row must hold; None for any, the same in all rows.
+
+    Returns:
+        `(T, columns)` float64; `nan` stays NaN.
+
+    Raises:
+        DataError: missing, empty, not numbers, or rows of another length.
+    """
+    lines = read_text(path).split("\n")
+    blank = next((number for number, line in enumerate(lines, start=1) if not line.strip()), None)
+    if blank is not None:
+        raise DataError(f"{path}: line {blank} of {len(lines)} is blank; every frame needs its row")
+    delimiter = next((mark for mark in (",", ";") if mark in lines[0]), None)
+    try:
+        rows = np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"{path} does not hold rows of numbers: {error}") from error
+    if columns is not None and rows.shape[1] != columns:
+        raise DataError(f"{path}: {columns} numbers a row were expected, got {rows.shape[1]}")
+    return rows
+
+
+def read_numbers(path: Path) -> FloatArray:
+    """Read all numbers of a file in order, whatever its rows: `(N,)` float64.
+
+    Raises:
+        DataError: missing, empty or not numbers.
+    """
+    text = read_text(path).replace(",", " ").replace(";", " ")
+    try:
+        return np.array(text.split(), dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"{path} does not hold numbers: {error}") from error

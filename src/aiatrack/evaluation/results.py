@@ -1,0 +1,207 @@
+"""Result files of one tracker on one benchmark: found, read, checked against the annotation."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from aiatrack.errors import DataError
+from aiatrack.evaluation.annotation import Annotation, FloatArray
+from aiatrack.evaluation.benchmark import Benchmark
+from aiatrack.evaluation.description import benchmark_names, load_description
+from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+
+_SHOWN = 8
+_LEAST_START_OVERLAP = 0.5
+
+
+@dataclass(frozen=True)
+class ResultProblem:
+    """Why one sequence's result cannot be scored."""
+
+    sequence: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was read from one folder of results."""
+
+    boxes: dict[str, FloatArray]
+    """`(T, 4)` xywh by sequence name, as many rows as annotated; only sound ones."""
+    problems: tuple[ResultProblem, ...] = ()
+    """The others, by name."""
+    frame_seconds: dict[str, FloatArray] = field(default_factory=dict)
+    """Seconds for each frame, where the tracker left `NAME_time.txt`."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Mean speed over all timed frames; None without times."""
+        times = [seconds[seconds > 0] for seconds in self.frame_seconds.values()]
+        timed = np.concatenate(times) if times else np.empty(0)
+        return float(len(timed) / timed.sum()) if len(timed) else None
+
+
+def read_annotations(benchmark: Benchmark) -> dict[str, Annotation]:
+    """Ground truth of all sequences by name.
+
+    Raises:
+        DataError: missing or damaged annotation, named; or a benchmark whose server keeps it.
+    """
+    if benchmark.description.annotated_frames == "first":
+        raise DataError(
+            f"{benchmark.description.title} annotates only frame 0, its server scores: write a submission"
+        )
+    annotations: dict[str, Annotation] = {}
+    problems = []
+    for sequence in benchmark.sequences:
+        try:
+            annotations[sequence.name] = sequence.read_annotation()
+        except DataError as error:
+            problems.append(ResultProblem(sequence.name, str(error)))
+    if problems:
+        raise DataError(f"annotation of {benchmark.name}: {_summary(problems, len(benchmark.sequences))}")
+    return annotations
+
+
+def find_result_file(folder: Path, sequence: str, prefix: str = "") -> Path | None:
+    """A sequence's file, `PREFIXNAME.txt`, `NAME.txt` or `NAME/NAME_001.txt`; None if there is none."""
+    names = dict.fromkeys((f"{prefix}{sequence}.txt", f"{sequence}.txt", f"{sequence}/{sequence}_001.txt"))
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def read_results(
+    folder: Path, benchmark: Benchmark, annotations: Mapping[str, Annotation], *, partial: bool = False
+) -> Results:
+    """Read a tracker's results, any dialect of delimiter, and check them against the annotation.
+
+    Args:
+        folder: with one file a sequence; a subfolder called after the benchmark is looked into as well.
+        benchmark: whose sequences are wanted.
+        annotations: from `read_annotations`.
+        partial: score what is sound and leave out the rest, which `Results.problems` names.
+
+    Raises:
+        DataError: no folder, no result of this benchmark, boxes that do not start at the targets; or, unless
+            `partial`, any problem at all. Nothing is padded, cut or guessed.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder of results {folder}: one file NAME.txt a sequence was expected")
+    prefix = benchmark.description.result_prefix
+    inner = folder / benchmark.name
+    folder = inner if inner.is_dir() else folder
+    results = _read_all(folder, prefix, annotations)
+    if not results.boxes and all(problem.problem == "no result file" for problem in results.problems):
+        raise DataError(
+            f"{folder} holds no result of {benchmark.description.title}{_likely_benchmark(folder)}"
+        )
+    if results.problems and not (partial and results.boxes):
+        raise DataError(
+            f"results in {folder}: {_summary(results.problems, len(annotations))}; "
+            "repair them, or leave these sequences out by asking for a partial score"
+        )
+    return _checked_starts(results, annotations, folder)
+
+
+def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) -> Results:
+    boxes: dict[str, FloatArray] = {}
+    seconds: dict[str, FloatArray] = {}
+    problems = []
+    for name, annotation in annotations.items():
+        path = find_result_file(folder, name, prefix)
+        try:
+            if path is None:
+                raise DataError("no result file")
+            boxes[name] = read_result_boxes(path, len(annotation))
+            times = _read_times(path, name)
+        except DataError as error:
+            problems.append(ResultProblem(name, str(error)))
+            continue
+        if times is not None:
+            seconds[name] = times
+    return Results(boxes, tuple(problems), seconds)
+
+
+def read_result_boxes(path: Path, frames: int) -> FloatArray:
+    """Read one result file, `(frames, 4)` xywh.
+
+    Raises:
+        DataError: not four numbers a row, another number of rows, or a box that is not finite or has a
+            negative side.
+    """
+    boxes = read_number_rows(path, columns=4)
+    if len(boxes) != frames:
+        kind = "short" if len(boxes) < frames else "long"
+        raise DataError(
+            f"{path.name} is too {kind}: {frames} rows were expected, one a frame, got {len(boxes)}"
+        )
+    wrong = ~np.isfinite(boxes).all(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"{path.name}: {wrong.sum()} rows are not finite, first row {int(wrong.argmax()) + 1}"
+        )
+    negative = (boxes[:, 2:] < 0).any(axis=1)
+    if negative.any():
+        raise DataError(
+            f"{path.name}: {negative.sum()} boxes of negative size, first row {int(negative.argmax()) + 1}"
+        )
+    return boxes
+
+
+def _read_times(result: Path, name: str) -> FloatArray | None:
+    names = (f"{name}_time.txt", f"{result.stem}_time.txt", f"times/{name}_time.txt")
+    path = next((result.parent / name for name in names if (result.parent / name).is_file()), None)
+    return None if path is None else read_numbers(path)
+
+
+def _checked_starts(results: Results, annotations: Mapping[str, Annotation], folder: Path) -> Results:
+    """Frame 0 is given: results that start elsewhere belong to other sequences or another box format."""
+    off = [
+        name for name, boxes in results.boxes.items() if not _starts_at_target(boxes[0], annotations[name])
+    ]
+    if len(off) * 2 > len(results.boxes):
+        raise DataError(
+            f"results in {folder} start away from their targets in {len(off)} of {len(results.boxes)} "
+            f"sequences ({', '.join(off[:3])}): another benchmark, another scale, or boxes that are not "
+            "x, y, width, height"
+        )
+    if not off:
+        return results
+    names = ", ".join(off[:_SHOWN])
+    note = f"{len(off)} sequences start away from their target ({names}); frame 0 is taken as given"
+    return Results(results.boxes, results.problems, results.frame_seconds, (*results.notes, note))
+
+
+def _starts_at_target(box: FloatArray, annotation: Annotation) -> bool:
+    truth = annotation.boxes_xywh[0]
+    if not np.isfinite(truth).all():
+        return True
+    sides = np.minimum(box[:2] + box[2:], truth[:2] + truth[2:]) - np.maximum(box[:2], truth[:2])
+    intersection = float(np.prod(np.maximum(sides, 0)))
+    return intersection >= _LEAST_START_OVERLAP * float(np.prod(box[2:]) + np.prod(truth[2:]) - intersection)
+
+
+def _likely_benchmark(folder: Path) -> str:
+    stems = {path.stem for path in folder.glob("*.txt")} | {
+        path.name for path in folder.iterdir() if path.is_dir()
+    }
+    if not stems:
+        return ": it holds no text files"
+    found: list[tuple[int, str]] = []
+    for name in benchmark_names():
+        description = load_description(name)
+        listed = description.listed_sequences()
+        hits = sum(e.name in stems or f"{description.result_prefix}{e.name}" in stems for e in listed)
+        found.append((hits, name))
+    hits, name = max(found)
+    hint = f"; {hits} of them are named like sequences of {name}" if hits else ""
+    return f": none of its {len(stems)} files is named after a sequence{hint}"
+
+
+def _summary(problems: Iterable[ResultProblem], total: int) -> str:
+    listed = list(problems)
+    shown = "; ".join(f"{item.sequence}: {item.problem}" for item in listed[:_SHOWN])
+    more = f"; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return f"{len(listed)} of {total} sequences cannot be used ({shown}{more})"
