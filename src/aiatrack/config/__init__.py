@@ -1,5 +1,13 @@
 """Frozen settings for each room, YAML presets, unknown keys refused. Knows nothing of PyTorch."""
 
+from aiatrack.config.data import (
+    AppearanceSettings,
+    DataSettings,
+    JitterSettings,
+    MotionSettings,
+    PasteSettings,
+    SourceSettings,
+)
 from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.network import (
     Backbone,
@@ -19,14 +27,20 @@ from aiatrack.config.presets import (
 from aiatrack.config.tracking import TrackingSettings
 
 __all__ = [
+    "AppearanceSettings",
     "Backbone",
     "Combination",
+    "DataSettings",
     "FrozenSettings",
+    "JitterSettings",
     "Marking",
     "ModelSettings",
+    "MotionSettings",
     "NetworkSettings",
+    "PasteSettings",
     "RefinedAttention",
     "Refinement",
+    "SourceSettings",
     "TrackingSettings",
     "benchmark_tracking",
     "load_preset",

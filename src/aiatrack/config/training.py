@@ -108,6 +108,8 @@ class TrainingSettings(FrozenSettings):
     optimizer: OptimizerSettings = OptimizerSettings()
     log: LogSettings = LogSettings()
     precision: Precision = Precision.BF16
+    shared_batch_norms: bool = True
+    """Whether the heads' batch norms see the batches of all processes, and not just of their own."""
     compile: bool = False
     """Whether the objective goes through `torch.compile`."""
     seed: int = Field(0, ge=0)

@@ -5,6 +5,7 @@ from aiatrack.model.heads import CornerPrediction
 from aiatrack.model.network import AiATrack, Location, Memory, build_network, target_region
 from aiatrack.model.roi_pooling import precise_roi_pool
 from aiatrack.model.transformer import Reference
+from aiatrack.model.weights import load_network, load_state, load_weights, save_weights
 
 __all__ = [
     "AiATrack",
@@ -14,6 +15,10 @@ __all__ = [
     "ProjectedReferences",
     "Reference",
     "build_network",
+    "load_network",
+    "load_state",
+    "load_weights",
     "precise_roi_pool",
+    "save_weights",
     "target_region",
 ]

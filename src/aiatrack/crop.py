@@ -1,0 +1,209 @@
+"""Cut a square around a box out of a frame, and carry boxes between frame and crop.
+
+The conventions, rounding included, are those that published checkpoints were trained with (METHOD, section 5).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.errors import BoxError, FrameError
+
+Image = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+_MAX_RESIZE_REDUCTION = 4
+"""Beyond this reduction, sampling the few pixels needed beats padding and resizing the whole region."""
+
+
+@dataclass(frozen=True, slots=True)
+class CropWindow:
+    """A square region of a frame, as it is resized to the network's crop.
+
+    Attributes:
+        left: first column of the region, px of the frame; may be negative.
+        top: first row of the region, px of the frame; may be negative.
+        side: of the region, px of the frame.
+        size: of the crop, px.
+        centre_x: exact centre of the box that the region was cut around, px of the frame.
+        centre_y: the same for y.
+    """
+
+    left: int
+    top: int
+    side: int
+    size: int
+    centre_x: float
+    centre_y: float
+
+    @property
+    def scale(self) -> float:
+        """Crop pixels per frame pixel."""
+        return self.size / self.side
+
+    def to_crop(self, boxes_xywh: FloatArray) -> FloatArray:
+        """Map `(..., 4)` boxes from pixels of the frame to the crop, normalised to its side."""
+        half_sizes = boxes_xywh[..., 2:] / 2
+        offset = boxes_xywh[..., :2] + half_sizes - (self.centre_x, self.centre_y)
+        corner = (self.size - 1) / 2 + (offset - half_sizes) * self.scale
+        return np.concatenate((corner, boxes_xywh[..., 2:] * self.scale), axis=-1) / self.size
+
+    def to_frame(self, boxes_xywh: FloatArray) -> FloatArray:
+        """Map `(..., 4)` boxes, normalised to the crop, to pixels of the frame.
+
+        Half a crop pixel away from the inverse of `to_crop`; published checkpoints expect both as they are.
+        """
+        pixels = boxes_xywh * self.side
+        origin = (self.centre_x - self.side / 2, self.centre_y - self.side / 2)
+        return np.concatenate((pixels[..., :2] + origin, pixels[..., 2:]), axis=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A resized region of a frame.
+
+    Attributes:
+        image: `(S, S, 3)` uint8, channels as in the frame; black where the region leaves the frame.
+        padding: `(S, S)` bool, True where the region leaves the frame.
+        window: where it was cut.
+    """
+
+    image: Image
+    padding: npt.NDArray[np.bool_]
+    window: CropWindow
+
+
+def check_frame(frame: Image) -> None:
+    """Make sure that a frame is `(H, W, 3)` uint8 and not empty.
+
+    Raises:
+        FrameError: it is not; the message says how to convert it.
+    """
+    if not isinstance(frame, np.ndarray):
+        raise FrameError(f"a frame is a NumPy array of shape (H, W, 3) and type uint8; got {type(frame).__name__}")
+    if frame.ndim != 3 or frame.shape[2] != 3:
+        raise FrameError(
+            f"a frame has shape (H, W, 3); got {frame.shape}: repeat the channel of a grey image three times, "
+            "drop an alpha channel"
+        )
+    if frame.dtype != np.uint8:
+        raise FrameError(f"a frame has type uint8, 0 to 255; got {frame.dtype}: scale and convert it first")
+    if 0 in frame.shape:
+        raise FrameError(f"a frame needs at least one pixel; got shape {frame.shape}")
+
+
+def crop_window(box_xywh: FloatArray, search_factor: float, size: int) -> CropWindow:
+    """Choose the square around a box: its side is `ceil(search_factor sqrt(w h))`.
+
+    Args:
+        box_xywh: `(4,)`, px of the frame.
+        search_factor: side of the region over the box's geometric mean side.
+        size: of the crop, px.
+
+    Raises:
+        BoxError: the region would be smaller than a pixel.
+    """
+    x, y, width, height = (float(value) for value in box_xywh)
+    area = width * height
+    side = math.ceil(math.sqrt(area) * search_factor) if area > 0 else 0
+    if side < 1:
+        raise BoxError(f"box {[x, y, width, height]} is too small to cut a search region around")
+    left = round(x + 0.5 * width - side * 0.5)
+    top = round(y + 0.5 * height - side * 0.5)
+    return CropWindow(left, top, side, size, x + 0.5 * width, y + 0.5 * height)
+
+
+def crop_region(frame: Image, box_xywh: FloatArray, search_factor: float, size: int) -> Crop:
+    """Cut and resize the square region around a box.
+
+    Args:
+        frame: `(H, W, 3)` uint8.
+        box_xywh: `(4,)`, px of the frame; may leave it.
+        search_factor: side of the region over the box's geometric mean side.
+        size: of the crop, px.
+
+    Raises:
+        BoxError: the region would be smaller than a pixel.
+    """
+    window = crop_window(box_xywh, search_factor, size)
+    columns = _covered(window.left, window.side, frame.shape[1])
+    rows = _covered(window.top, window.side, frame.shape[0])
+    if window.side > _MAX_RESIZE_REDUCTION * size:
+        image = _sample_region(frame, window, rows, columns)
+    else:
+        image = _resize_region(frame, window, rows, columns)
+    padding = ~(_interior(rows, window.side, size)[:, None] & _interior(columns, window.side, size)[None, :])
+    return Crop(image, padding, window)
+
+
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    """Along one axis, the part [start, stop) of a region that shows the frame, and the frame's pixel at start."""
+
+    start: int
+    stop: int
+    first_pixel: int
+
+
+def _covered(origin: int, side: int, frame_length: int) -> _Covered:
+    start = min(max(-origin, 0), side)
+    # One more than needed: a region that touches the last row or column loses it, as in the published crops.
+    padding_after = max(origin + side - frame_length + 1, 0)
+    return _Covered(start, max(side - padding_after, start), origin + start)
+
+
+def _resize_region(frame: Image, window: CropWindow, rows: _Covered, columns: _Covered) -> Image:
+    covered = frame[
+        rows.first_pixel : rows.first_pixel + rows.stop - rows.start,
+        columns.first_pixel : columns.first_pixel + columns.stop - columns.start,
+    ]
+    if covered.shape[:2] == (window.side, window.side):
+        region = covered
+    else:
+        region = np.zeros((window.side, window.side, 3), np.uint8)
+        region[rows.start : rows.stop, columns.start : columns.stop] = covered
+    return cv2.resize(region, (window.size, window.size))  # type: ignore[return-value]
+
+
+def _sample_region(frame: Image, window: CropWindow, rows: _Covered, columns: _Covered) -> Image:
+    """Bilinear resize that reads only the four pixels under each crop pixel; equal to one grey level."""
+    row_index, row_inside, row_weight = _bilinear_taps(window.top, rows, window)
+    column_index, column_inside, column_weight = _bilinear_taps(window.left, columns, window)
+    taps = frame[row_index.clip(0, frame.shape[0] - 1)][:, column_index.clip(0, frame.shape[1] - 1)]
+    weights = (row_weight * row_inside)[:, None] * (column_weight * column_inside)[None, :]
+    weighted = taps * weights[..., None].astype(np.float32)
+    blended = weighted.reshape(window.size, 2, window.size, 2, 3).sum(axis=(1, 3))
+    return np.rint(blended).astype(np.uint8)
+
+
+def _bilinear_taps(
+    origin: int, covered: _Covered, window: CropWindow
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_], FloatArray]:
+    """Frame index, whether it shows the frame, and weight of both taps of each crop pixel: `(2 S,)` each."""
+    position = (np.arange(window.size) + 0.5) / window.scale - 0.5
+    first = np.floor(position).astype(np.intp)
+    fraction = position - first
+    region_index = np.stack((first, first + 1), axis=1).ravel()
+    inside = (region_index >= covered.start) & (region_index < covered.stop)
+    return region_index + origin, inside, np.stack((1 - fraction, fraction), axis=1).ravel()
+
+
+def _interior(covered: _Covered, side: int, size: int) -> npt.NDArray[np.bool_]:
+    """Along one axis, the crop pixels that no padding pixel has a part in: `(S,)`."""
+    padding = np.ones((1, side), np.float32)
+    padding[0, covered.start : covered.stop] = 0
+    return cv2.resize(padding, (size, 1))[0] == 0
+
+
+def clip_to_frame(box_xywh: FloatArray, frame_width: int, frame_height: int, margin_px: float) -> FloatArray:
+    """Keep at least `margin_px` of a `(4,)` box, in both directions, inside the frame, px."""
+    x, y, width, height = (float(value) for value in box_xywh)
+    left = min(max(0.0, x), frame_width - margin_px)
+    right = min(max(margin_px, x + width), float(frame_width))
+    top = min(max(0.0, y), frame_height - margin_px)
+    bottom = min(max(margin_px, y + height), float(frame_height))
+    return np.array([left, top, max(margin_px, right - left), max(margin_px, bottom - top)])

@@ -1,0 +1,111 @@
+"""Weights on disk: safetensors with the full settings in the metadata, so that a file alone rebuilds its network."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from aiatrack.config import ModelSettings
+from aiatrack.errors import OutputError, WeightsError
+from aiatrack.model.network import AiATrack, build_network
+
+_FORMAT = "aiatrack-1"
+
+
+def save_weights(
+    path: Path,
+    state: dict[str, Tensor],
+    settings: ModelSettings,
+    *,
+    half: bool = False,
+    notes: dict[str, Any] | None = None,
+) -> None:
+    """Write a network's state, atomically.
+
+    Args:
+        path: of the `.safetensors` file to write or replace.
+        state: what `network.state_dict()` returned.
+        settings: that rebuild the network.
+        half: store floats as float16, half the size; they are float32 again once loaded.
+        notes: anything worth keeping beside the weights, such as the steps trained; JSON-serialisable.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    tensors = {name: _storable(tensor, half=half) for name, tensor in state.items()}
+    metadata = {
+        "format": _FORMAT,
+        "settings": json.dumps(settings.model_dump(mode="json")),
+        "notes": json.dumps(notes or {}),
+    }
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            unfinished = Path(folder) / path.name
+            save_file(tensors, unfinished, metadata)
+            unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write weights to {path}: {error}") from error
+
+
+def load_weights(path: Path) -> tuple[ModelSettings, dict[str, Tensor]]:
+    """Read settings and state, floats as float32.
+
+    Raises:
+        WeightsError: no such file, damaged, or not written by `save_weights`.
+    """
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}: give a model's name or an existing .safetensors file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path} is not a readable safetensors file ({error}): convert a published checkpoint with "
+            "`aiatrack convert`"
+        ) from error
+    if metadata.get("format") != _FORMAT or "settings" not in metadata:
+        raise WeightsError(f"{path} carries no aiatrack settings: it was not written by this package")
+    try:
+        plain_settings = json.loads(metadata["settings"])
+    except ValueError as error:
+        raise WeightsError(f"the settings inside {path} are damaged: {error}") from error
+    settings = ModelSettings.parse(plain_settings, origin=str(path))
+    return settings, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+
+
+def load_network(path: Path) -> tuple[ModelSettings, AiATrack]:
+    """Rebuild a network from its file, in evaluation mode, on the CPU.
+
+    Raises:
+        WeightsError: as `load_weights`, or the tensors do not fit the settings.
+    """
+    settings, state = load_weights(path)
+    network = build_network(settings.network)
+    load_state(network, state, origin=str(path))
+    return settings, network.eval()
+
+
+def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> None:
+    """Load a state dict strictly.
+
+    Raises:
+        WeightsError: names or shapes do not fit; the message counts them and names the first.
+    """
+    try:
+        module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        raise WeightsError(
+            f"the weights in {origin} do not fit this network ({len(lines)} complaints): {' '.join(lines)[:400]}"
+        ) from error
+
+
+def _storable(tensor: Tensor, *, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
