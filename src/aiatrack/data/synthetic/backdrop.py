@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.data.synthetic.outlines import OUTLINES
-from aiatrack.data.synthetic.textures import ColourField, fractal_noise, random_colour
+from aiatrack.data.synthetic.textures import ColourField, fractal_noise, random_colour, smooth_noise
 
 Picture = npt.NDArray[np.uint8]
 """`(H, W, 3)` RGB."""
@@ -38,29 +38,21 @@ def paint_backdrop(rng: np.random.Generator, width: int, height: int) -> Picture
         _draw_road(scene, rng, hue)
     for _ in range(int(rng.choice([0, 0, 2, 5]))):
         _draw_facade(scene, rng, hue)
-    light = 1 + 0.17 * _coarse_noise(rng, width, height, 1.5, finer=2)
+    light = 1 + 0.17 * smooth_noise(rng, (height, width), 1.5)
     grain = 1 + rng.uniform(0.04, 0.16) * fractal_noise(rng, (height, width), rng.uniform(0.6, 1.0))
     return np.round(np.clip(scene * (light * grain)[..., None], 0.02, 0.98) * 255).astype(np.uint8)
-
-
-def _coarse_noise(
-    rng: np.random.Generator, width: int, height: int, exponent: float, *, finer: int
-) -> npt.NDArray[np.float32]:
-    """Fractal noise made at a lower resolution: smooth noise needs no more, and costs less."""
-    small = fractal_noise(rng, (max(height // finer, 2), max(width // finer, 2)), exponent)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _ground(rng: np.random.Generator, hue: float, width: int, height: int) -> ColourField:
     """A gradient from far to near with clouds or soil over it."""
     far, near = _muted(rng, hue + rng.uniform(-0.1, 0.1)), _muted(rng, hue + rng.uniform(-0.25, 0.25))
-    share = np.linspace(0, 1, height, dtype=np.float32)[:, None] + 0.18 * _coarse_noise(
-        rng, width, height, 1.4, finer=2
+    share = np.linspace(0, 1, height, dtype=np.float32)[:, None] + 0.18 * smooth_noise(
+        rng, (height, width), 1.4
     )
     if rng.uniform() < 0.4:
         share = 1 / (1 + np.exp(-14 * (share - rng.uniform(0.25, 0.55))))
     share = np.clip(share, 0, 1)[..., None]
-    tint = _coarse_noise(rng, width, height, 1.6, finer=4)[..., None] * rng.uniform(-0.05, 0.05, 3).astype(
+    tint = smooth_noise(rng, (height, width), 1.6, coarser=4)[..., None] * rng.uniform(-0.05, 0.05, 3).astype(
         np.float32
     )
     ground: ColourField = far * (1 - share) + near * share + tint

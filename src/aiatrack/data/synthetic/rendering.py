@@ -10,11 +10,7 @@ from aiatrack.data.synthetic.backdrop import Picture
 from aiatrack.data.synthetic.motion import FloatArray, transform_points
 from aiatrack.data.synthetic.sprites import Rgba
 from aiatrack.data.synthetic.things import Thing, lay_over
-
-Window = tuple[int, int, int, int]
-"""Left, top, width, height in whole frame px; it may lie outside the frame."""
-
-MAX_EXPOSURES = 9
+from aiatrack.data.synthetic.windows import Window, bounding_window, overlap
 
 
 @dataclass(frozen=True)
@@ -37,20 +33,24 @@ class Layer:
     """`(height, width)` without motion blur, in the middle of the exposure."""
 
 
-def exposures(first: Moment, middle: Moment, last: Moment, radius_px: float) -> list[Moment]:
-    """Spread samples over the exposure, some 1.5 px apart; always an odd number of them.
+def exposures(
+    first: Moment, middle: Moment, last: Moment, *, radius_px: float, spacing_px: float, most: int
+) -> list[Moment]:
+    """Spread samples over the exposure, always an odd number.
 
     Args:
         first: when the shutter opens.
         middle: half way.
         last: when it closes.
         radius_px: how far from the thing's middle its outline lies.
+        spacing_px: how far anything may move from one sample to the next.
+        most: samples at most.
     """
     # Near the middle and at the rim: turning and growing move only the rim.
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     unit = radius_px / max(float(np.sqrt(abs(np.linalg.det(middle.placed[:2, :2])))), 1e-9)
     path = transform_points(last.placed, corners * unit) - transform_points(first.placed, corners * unit)
-    count = min(2 * round(float(np.hypot(*path.T).max()) / 3) + 1, MAX_EXPOSURES)
+    count = min(2 * round(float(np.hypot(*path.T).max()) / spacing_px / 2) + 1, most)
     half = count // 2
     before = [_between(first, middle, i / half) for i in range(half)]
     after = [_between(middle, last, (i + 1) / half) for i in range(half)]
@@ -79,12 +79,13 @@ def draw_layer(
     """
     outlines = [line for m in (moments[0], moments[-1]) for line in thing.outlines(m.placed, m.seconds)]
     points = np.concatenate(outlines)
-    low, high = np.floor(points.min(axis=0)).astype(int) - 2, np.ceil(points.max(axis=0)).astype(int) + 2
-    if (high <= 0).any() or (low >= frame_size).any():
+    window = bounding_window(points)
+    common = overlap((0, 0, *frame_size), window)
+    if common is None:
         return None
     if not whole:
-        low, high = np.maximum(low, 0), np.minimum(high, frame_size)
-    window = int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+        rows, columns = common[:2]
+        window = columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
     pictures = [thing.render(m.placed, m.seconds, window) for m in moments]
     return Layer(window, _mean(pictures), pictures[len(pictures) // 2][..., 3])
 
@@ -113,21 +114,6 @@ def draw_backdrop(backdrop: Picture, moments: list[Moment], frame_size: tuple[in
         for m in moments
     ]
     return _mean([np.asarray(view, dtype=np.uint8) for view in views])
-
-
-def overlap(window: Window, other: Window) -> tuple[slice, slice, slice, slice] | None:
-    """Rows and columns of the common part, in `window` and then in `other`; None if there is none."""
-    left, top = max(window[0], other[0]), max(window[1], other[1])
-    right = min(window[0] + window[2], other[0] + other[2])
-    bottom = min(window[1] + window[3], other[1] + other[3])
-    if left >= right or top >= bottom:
-        return None
-    return (
-        slice(top - window[1], bottom - window[1]),
-        slice(left - window[0], right - window[0]),
-        slice(top - other[1], bottom - other[1]),
-        slice(left - other[0], right - other[0]),
-    )
 
 
 def composite(frame: Picture, layer: Layer, shadow: float, shadow_offset: tuple[int, int]) -> None:

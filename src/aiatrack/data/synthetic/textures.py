@@ -47,6 +47,15 @@ def fractal_noise(rng: np.random.Generator, shape: tuple[int, int], exponent: fl
     return noise / max(float(noise.std()), 1e-12)
 
 
+def smooth_noise(
+    rng: np.random.Generator, shape: tuple[int, int], exponent: float, *, coarser: int = 2
+) -> Field2D:
+    """Fractal noise of a high exponent, made at a lower resolution: it has no fine detail to lose."""
+    height, width = shape
+    small = fractal_noise(rng, (max(height // coarser, 2), max(width // coarser, 2)), exponent)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
 def random_colour(
     rng: np.random.Generator, hue: float, *, vividness: float = 0.42
 ) -> npt.NDArray[np.float32]:
@@ -82,7 +91,7 @@ def paint_surface(look: Look, rng: np.random.Generator, size: int) -> ColourFiel
     Returns:
         `(size, size, 3)` RGB in [0, 1].
     """
-    noise = fractal_noise(rng, (size, size), 1.3)
+    noise = smooth_noise(rng, (size, size), 1.3)
     share = np.clip(0.5 + 0.35 * look.roughness * noise, 0, 1)[..., None]
     surface = look.palette[0] * (1 - share) + look.palette[1] * share
     pattern = pattern_field(look, rng, size)[..., None]
@@ -97,10 +106,12 @@ def paint_surface(look: Look, rng: np.random.Generator, size: int) -> ColourFiel
 
 def pattern_field(look: Look, rng: np.random.Generator, size: int) -> Field2D:
     """Where the pattern's colour lies, `(size, size)` in [0, 1], with soft edges."""
+    if look.pattern == "plain":
+        return np.zeros((size, size), np.float32)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
+    noise = smooth_noise(rng, (size, size), 1.8)
     bend = look.warp / look.frequency
-    x = x + bend * fractal_noise(rng, (size, size), 1.8)
-    y = y + bend * fractal_noise(rng, (size, size), 1.8)
+    x, y = x + bend * noise, y + bend * noise.T[::-1]
     u = np.cos(look.angle) * x + np.sin(look.angle) * y + rng.uniform()
     v = -np.sin(look.angle) * x + np.cos(look.angle) * y + rng.uniform()
     turns = 2 * np.pi * look.frequency
@@ -114,10 +125,8 @@ def pattern_field(look: Look, rng: np.random.Generator, size: int) -> Field2D:
         wave = np.sin(turns * u + np.abs(np.sin(turns * v)) * 2.2)
     elif look.pattern == "spots":
         wave = 2 * _spots(rng, size, look.frequency) - 1
-    elif look.pattern == "patches":
-        wave = 2.5 * fractal_noise(rng, (size, size), 1.8)
     else:
-        return np.zeros((size, size), np.float32)
+        wave = 2.5 * noise
     return np.asarray(np.clip(0.5 + 2.5 * wave, 0, 1), dtype=np.float32)
 
 

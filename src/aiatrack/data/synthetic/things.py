@@ -10,6 +10,7 @@ from aiatrack.data.synthetic.motion import FloatArray, transform_points, transla
 from aiatrack.data.synthetic.outlines import OUTLINES, Outline, capsule_outline
 from aiatrack.data.synthetic.sprites import Rgba, Sprite, paint_sprite, unit_to_pixel
 from aiatrack.data.synthetic.textures import Look, random_look
+from aiatrack.data.synthetic.windows import Window, bounding_window, overlap
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Thing:
         bend = abs(self.bend.amplitude_x) + abs(self.bend.amplitude_y)
         return float(max([still, *limbs]) + bend)
 
-    def render(self, placed: FloatArray, seconds: float, window: tuple[int, int, int, int]) -> Rgba:
+    def render(self, placed: FloatArray, seconds: float, window: Window) -> Rgba:
         """Draw the thing onto an empty window of the frame.
 
         Args:
@@ -107,12 +108,18 @@ class Thing:
         Returns:
             `(height, width, 4)`.
         """
-        bend, picture = self.bend_at(seconds), None
-        for part, matrix in zip(self.parts, self.part_matrices(placed, seconds), strict=True):
-            drawn = _warp(part.sprite, matrix, window, bend if part.is_body else Bend())
-            picture = drawn if picture is None else lay_over(picture, drawn)
-        if picture is None:
-            return np.zeros((window[3], window[2], 4), np.uint8)
+        bend = self.bend_at(seconds)
+        picture = np.zeros((window[3], window[2], 4), np.uint8)
+        outlines, matrices = self.outlines(placed, seconds), self.part_matrices(placed, seconds)
+        for part, outline, matrix in zip(self.parts, outlines, matrices, strict=True):
+            common = overlap(window, bounding_window(outline))
+            if common is None:
+                continue
+            rows, columns = common[:2]
+            own = window[0] + columns.start, window[1] + rows.start
+            size = columns.stop - columns.start, rows.stop - rows.start
+            drawn = _warp(part.sprite, matrix, (*own, *size), bend if part.is_body else Bend())
+            picture[rows, columns] = lay_over(picture[rows, columns], drawn)
         return picture
 
 
@@ -130,7 +137,7 @@ def lay_over(below: Rgba, above: Rgba) -> Rgba:
     return np.asarray(laid, dtype=np.uint8)
 
 
-def _warp(sprite: Sprite, matrix: FloatArray, window: tuple[int, int, int, int], bend: Bend) -> Rgba:
+def _warp(sprite: Sprite, matrix: FloatArray, window: Window, bend: Bend) -> Rgba:
     """Sample a sprite where each pixel of the window comes from."""
     left, top, width, height = window
     picture = sprite.picture_for(float(np.sqrt(abs(np.linalg.det(matrix[:2, :2])))))

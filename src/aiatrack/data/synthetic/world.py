@@ -17,9 +17,9 @@ from aiatrack.data.synthetic.rendering import (
     draw_backdrop,
     draw_layer,
     exposures,
-    overlap,
 )
 from aiatrack.data.synthetic.settings import SyntheticWorldSettings
+from aiatrack.data.synthetic.windows import overlap
 from aiatrack.errors import DataError
 
 _NOISE_SPARE_PX = 64
@@ -161,12 +161,13 @@ class SyntheticWorld:
         seconds = [time / self.settings.frame_rate for time in times]
         first, middle, last = (Moment(s, matrix) for s, matrix in zip(seconds, placed, strict=True))
         radius = 0.3 * float(np.hypot(*self._frame_size))
-        moments = exposures(first, middle, last, radius)
+        moments = exposures(first, middle, last, radius_px=radius, spacing_px=2.5, most=5)
         return draw_backdrop(self._backdrop, moments, self._frame_size)
 
     def _draw_actor(self, actor: Actor, times: list[float], poses: list[CameraPose]) -> Layer | None:
-        moments = [self._moment(actor, time, pose) for time, pose in zip(times, poses, strict=True)]
-        first, middle, last = moments
+        first, middle, last = (
+            self._moment(actor, time, pose) for time, pose in zip(times, poses, strict=True)
+        )
         if middle is None:
             return None
         first, last = first or middle, last or middle
@@ -175,7 +176,8 @@ class SyntheticWorld:
         if (centre < -2 * radius).any() or (centre > self._frame_size + np.array(2 * radius)).any():
             return None
         whole = actor.target is not None
-        return draw_layer(actor.thing, exposures(first, middle, last, radius), self._frame_size, whole=whole)
+        moments = exposures(first, middle, last, radius_px=radius, spacing_px=1.5, most=9)
+        return draw_layer(actor.thing, moments, self._frame_size, whole=whole)
 
     def _truth(
         self, shown: dict[int, tuple[Layer, npt.NDArray[np.uint8]]]
