@@ -43,6 +43,9 @@ class LossSettings(FrozenSettings):
     l1: float = Field(5.0, ge=0)
     iou: float = Field(2.0, ge=0)
     """Weight of the IoU head's squared error."""
+    both_ways: bool = False
+    """Whether the short-term reference is also searched for, with the search region in its place: two lessons
+    from the same encoded crops. Not in the paper; pays where encoding is what costs."""
     largest: float = Field(1e4, gt=0)
     """Total loss above which a run counts as exploded and stops."""
 

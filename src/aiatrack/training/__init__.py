@@ -3,23 +3,27 @@
 from aiatrack.training.checkpoints import CheckpointFolder, load_checkpoint
 from aiatrack.training.ema import AveragedNetwork
 from aiatrack.training.initialization import build_initial_network
-from aiatrack.training.loop import BatchStream, RunSummary, Surroundings, TrainingRun
+from aiatrack.training.loop import RunSummary, TrainingRun
 from aiatrack.training.losses import LossReport, giou_loss, iou_loss, l1_loss, weighted_losses
 from aiatrack.training.objective import TrackingObjective
 from aiatrack.training.observers import MetricsJournal, Observer, TensorBoardLog
+from aiatrack.training.surroundings import BatchStream, CorpusStream, PictureWriter, Surroundings, Validation
 
 __all__ = [
     "AveragedNetwork",
     "BatchStream",
     "CheckpointFolder",
+    "CorpusStream",
     "LossReport",
     "MetricsJournal",
     "Observer",
+    "PictureWriter",
     "RunSummary",
     "Surroundings",
     "TensorBoardLog",
     "TrackingObjective",
     "TrainingRun",
+    "Validation",
     "build_initial_network",
     "giou_loss",
     "iou_loss",

@@ -1,7 +1,9 @@
 """Accelerate, set up from a run's settings."""
 
+import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast
 
 from aiatrack.config.training import Precision, TrainingSettings
 from aiatrack.errors import SettingsError
@@ -28,3 +30,9 @@ def build_accelerator(settings: TrainingSettings) -> Accelerator:
     if settings.precision is Precision.FP16 and accelerator.device.type == "cpu":
         raise SettingsError("precision: fp16 needs a GPU; use bf16 or float32 on a CPU")
     return accelerator
+
+
+def first_process_says(accelerator: Accelerator, answer: bool) -> bool:
+    """The first process's answer, in every process; all must call this."""
+    flag = torch.tensor([int(answer)], device=accelerator.device)
+    return bool(broadcast(flag).item())

@@ -8,7 +8,7 @@ from torch import Tensor
 from aiatrack.config import Backbone
 from aiatrack.config.training import TrainingSettings
 from aiatrack.errors import MissingExtraError, SettingsError, WeightsError
-from aiatrack.model import AiATrack, build_network
+from aiatrack.model import AiATrack, build_network, load_state, load_weights
 from aiatrack.training.random_streams import seed_random_streams
 
 
@@ -43,7 +43,10 @@ def load_imagenet_backbone(network: AiATrack) -> None:
             f"init: there are no packaged ImageNet weights for {backbone.value}: "
             "set init to random or to the path of a weights file"
         )
-    _fill(network.backbone, _read_efficientnet_lite0(), origin="EfficientNet-Lite0 ImageNet weights")
+    published = _read_efficientnet_lite0()
+    # The file goes on beyond stride 16, to a classifier.
+    wanted = {name: tensor for name, tensor in published.items() if name in network.backbone.state_dict()}
+    load_state(network.backbone, wanted, origin="the package of EfficientNet-Lite0 ImageNet weights")
 
 
 def _read_efficientnet_lite0() -> dict[str, Tensor]:
@@ -65,30 +68,12 @@ def load_initial_weights(network: AiATrack, path: Path) -> None:
     Raises:
         WeightsError: the file cannot be read, or is of another network.
     """
-    from aiatrack.model import load_weights
-
     model, weights = load_weights(path)
     if model.network != network.settings:
-        changed = [
-            name
-            for name, value in network.settings.model_dump().items()
-            if model.network.model_dump()[name] != value
-        ]
+        theirs, ours = model.network.model_dump(), network.settings.model_dump()
+        changed = [name for name, value in ours.items() if theirs[name] != value]
         raise WeightsError(
             f"{path} holds a network with other settings ({', '.join(changed)}) than the one to train: "
             "choose the model that the weights belong to"
         )
-    _fill(network, weights, origin=str(path))
-
-
-def _fill(module: torch.nn.Module, weights: dict[str, Tensor], origin: str) -> None:
-    """Copy weights by name; more than the module needs is no error, less is."""
-    wanted = module.state_dict()
-    missing = sorted(
-        name for name, value in wanted.items() if name not in weights or weights[name].shape != value.shape
-    )
-    if missing:
-        raise WeightsError(
-            f"{origin}: {len(missing)} tensors are missing or of another shape, such as {missing[:3]}"
-        )
-    module.load_state_dict({name: weights[name] for name in wanted})
+    load_state(network, weights, origin=str(path))

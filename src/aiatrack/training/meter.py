@@ -7,18 +7,15 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
 
-from aiatrack.config.training import TrainingSettings
 from aiatrack.training.losses import SCALAR_NAMES
 
 
 class TrainingMeter:
     """Sums losses, gradient norms and times of this process; `read` averages them over all processes."""
 
-    def __init__(self, accelerator: Accelerator, settings: TrainingSettings) -> None:
+    def __init__(self, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
-        self._accumulation = settings.accumulation
         self._reset()
 
     def _reset(self) -> None:
@@ -27,7 +24,7 @@ class TrainingMeter:
         self._gradient_norms = 0.0
         self._updates = 0
         self._samples = 0
-        self._waited = 0.0
+        self._waited_s = 0.0
         self._since = time.monotonic()
 
     @contextmanager
@@ -35,41 +32,35 @@ class TrainingMeter:
         """Count the time inside as spent waiting for data."""
         started = time.monotonic()
         yield
-        self._waited += time.monotonic() - started
+        self._waited_s += time.monotonic() - started
 
-    def add_losses(self, values: Sequence[float], samples: int) -> None:
-        """Add the scalars of one forward pass over a number of samples."""
+    def add(self, values: Sequence[float], *, samples: int, gradient_norm: float | None = None) -> None:
+        """Add one forward pass.
+
+        Args:
+            values: the scalars of its `LossReport`.
+            samples: that it went over.
+            gradient_norm: before clipping, where an optimiser step was made.
+        """
         self._losses = [total + value for total, value in zip(self._losses, values, strict=True)]
         self._passes += 1
         self._samples += samples
+        if gradient_norm is not None:
+            self._gradient_norms += gradient_norm
+            self._updates += 1
 
-    def add_gradient_norm(self, norm: float) -> None:
-        """Add the gradient norm of one optimiser step, before clipping."""
-        self._gradient_norms += norm
-        self._updates += 1
-
-    def read(self, rates: dict[str, float]) -> dict[str, float]:
-        """Means since the last call, over all processes; every process must call this.
-
-        Args:
-            rates: learning rate by part of the network, reported as they are.
-        """
-        elapsed = max(time.monotonic() - self._since, 1e-9)
-        passes, updates = max(self._passes, 1), max(self._updates, 1)
-        means = [total / passes for total in self._losses] + [self._gradient_norms / updates]
+    def read(self) -> dict[str, float]:
+        """Means since the last call, over all processes; every process must call this."""
+        elapsed_s = max(time.monotonic() - self._since, 1e-9)
+        means = [total / max(self._passes, 1) for total in self._losses]
+        means.append(self._gradient_norms / max(self._updates, 1))
         local = torch.tensor(means, dtype=torch.float32, device=self._accelerator.device)
-        losses = self._accelerator.reduce(local, reduction="mean").tolist()
-        metrics = dict(zip((*SCALAR_NAMES, "gradient_norm"), losses, strict=True))
-        metrics |= {f"learning_rate_{part}": rate for part, rate in rates.items()}
-        metrics["samples_per_second"] = self._samples * self._accelerator.num_processes / elapsed
-        metrics["data_wait_share"] = self._waited / elapsed
+        shared = self._accelerator.reduce(local, reduction="mean").tolist()
+        metrics = dict(zip((*SCALAR_NAMES, "gradient_norm"), shared, strict=True))
+        metrics["samples_per_second"] = self._samples * self._accelerator.num_processes / elapsed_s
+        metrics["data_wait_share"] = self._waited_s / elapsed_s
         self._reset()
         return metrics
-
-    def first_process_says(self, answer: bool) -> bool:
-        """The first process's answer, in every process."""
-        flag = torch.tensor([int(answer)], device=self._accelerator.device)
-        return bool(broadcast(flag).item())
 
     def state(self) -> dict[str, Any]:
         """Sums so far, as plain data; times are not kept."""

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from aiatrack.boxes import xywh_to_xyxy, xyxy_to_xywh
 from aiatrack.config.training import LossSettings
 from aiatrack.data.batch import SampleBatch
 from aiatrack.model import AiATrack, Memory, Reference
@@ -20,6 +21,8 @@ class TrackingObjective(nn.Module):
     def forward(self, batch: SampleBatch) -> LossReport:
         """Predict the search boxes of a batch and weigh what is wrong with them."""
         search, *references = self._encode(batch)
+        if self.weights.both_ways:
+            search, references, batch = _both_ways(search, references, batch)
         long_term, *short_term = (
             self.network.remember(memory, boxes)
             for memory, boxes in zip(references, batch.reference_boxes_xywh.unbind(1), strict=True)
@@ -46,6 +49,36 @@ class TrackingObjective(nn.Module):
             proposal_iou=batch.proposal_iou,
             weights=self.weights,
         )
+
+
+def _both_ways(
+    search: Memory, references: list[Memory], batch: SampleBatch
+) -> tuple[Memory, list[Memory], SampleBatch]:
+    """Teach every sample twice: its search region and its short-term reference also change places.
+
+    Both are jittered crops of the same target, so the second lesson costs no pass of the encoder. The proposals
+    move along with the box that they were drawn around, which leaves their overlap with it as it was.
+    """
+    long_term, *between, short_term = references
+    search_box, short_box = batch.search_boxes_xywh, batch.reference_boxes_xywh[:, -1]
+    visible = xywh_to_xyxy(short_box).clamp(0, 1)
+    scale = (short_box[:, 2:] / search_box[:, 2:])[:, None]
+    moved = short_box[:, None, :2] + (batch.proposals_xywh[..., :2] - search_box[:, None, :2]) * scale
+    proposals = torch.cat((moved, batch.proposals_xywh[..., 2:] * scale), dim=-1)
+    other_references = batch.reference_boxes_xywh.clone()
+    other_references[:, -1] = search_box
+    doubled = batch._replace(
+        reference_boxes_xywh=torch.cat((batch.reference_boxes_xywh, other_references)),
+        search_boxes_xywh=torch.cat((search_box, xyxy_to_xywh(visible))),
+        proposals_xywh=torch.cat((batch.proposals_xywh, proposals)),
+        proposal_iou=batch.proposal_iou.repeat(2, 1),
+    )
+    kept = [_join(memory, memory) for memory in (long_term, *between)]
+    return _join(search, short_term), [*kept, _join(short_term, search)], doubled
+
+
+def _join(first: Memory, second: Memory) -> Memory:
+    return Memory(*(torch.cat(pair) for pair in zip(first, second, strict=True)))
 
 
 def _split(memory: Memory, batch_size: int) -> list[Memory]:

@@ -22,18 +22,18 @@ def freeze_parts(network: AiATrack, part: FrozenPart) -> None:
 def parameter_groups(network: AiATrack, settings: OptimizerSettings) -> list[dict[str, object]]:
     """Trainable parameters by learning rate and weight decay; groups without any are left out.
 
-    Each group carries `part` (`backbone` or `transformer`), by which `LearningRates` finds its rate.
+    Each group carries `rate`, the name of its learning rate in the settings.
     """
     backbone = {id(parameter) for parameter in network.backbone.parameters()}
     groups: dict[tuple[str, float], list[nn.Parameter]] = {}
     for parameter in network.parameters():
         if parameter.requires_grad:
-            part = "backbone" if id(parameter) in backbone else "transformer"
+            rate = "backbone_learning_rate" if id(parameter) in backbone else "learning_rate"
             decayed = settings.decay_norms_and_biases or parameter.ndim > 1
-            groups.setdefault((part, settings.weight_decay if decayed else 0.0), []).append(parameter)
+            groups.setdefault((rate, settings.weight_decay if decayed else 0.0), []).append(parameter)
     return [
-        {"params": parameters, "part": part, "weight_decay": decay}
-        for (part, decay), parameters in sorted(groups.items(), key=lambda item: item[0])
+        {"params": parameters, "rate": rate, "weight_decay": decay}
+        for (rate, decay), parameters in sorted(groups.items(), key=lambda item: item[0])
     ]
 
 
@@ -74,15 +74,15 @@ class LearningRates:
         self._steps = steps
 
     def at(self, step: int) -> dict[str, float]:
-        """Learning rate of each part of the network at a step."""
+        """Learning rates at a step, by their name in the settings."""
         share = learning_rate_share(self._settings, step, self._steps)
         return {
-            "backbone": share * self._settings.backbone_learning_rate,
-            "transformer": share * self._settings.learning_rate,
+            "learning_rate": share * self._settings.learning_rate,
+            "backbone_learning_rate": share * self._settings.backbone_learning_rate,
         }
 
     def apply(self, optimizer: Optimizer, step: int) -> None:
         """Set the rates of every group made by `parameter_groups`."""
         rates = self.at(step)
         for group in optimizer.param_groups:
-            group["lr"] = rates[group["part"]]
+            group["lr"] = rates[group["rate"]]

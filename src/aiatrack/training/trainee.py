@@ -1,0 +1,140 @@
+"""What is trained: network, average, optimiser and their place on one device of many."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+
+from aiatrack.config.training import TrainingSettings
+from aiatrack.data import SampleBatch
+from aiatrack.errors import TrainingError
+from aiatrack.model import AiATrack
+from aiatrack.training.acceleration import build_accelerator
+from aiatrack.training.ema import AveragedNetwork
+from aiatrack.training.losses import LossReport
+from aiatrack.training.objective import TrackingObjective
+from aiatrack.training.optimization import LearningRates, build_optimizer, freeze_parts
+from aiatrack.training.random_streams import random_state, restore_random_state, seed_random_streams
+from aiatrack.training.shared_norm import share_batch_norms
+
+Check = Callable[[str, float, SampleBatch], None]
+"""Told the name and value of each loss and gradient norm and its batch; raises to stop."""
+
+
+class Trainee:
+    """A network that learns a batch at a time, and all the state that this takes.
+
+    Args:
+        settings: of the run.
+        network: changed in place; the same in every process.
+    """
+
+    def __init__(self, settings: TrainingSettings, network: AiATrack) -> None:
+        self.settings = settings
+        self.network = network
+        self.accelerator = build_accelerator(settings)
+        self.step = 0
+        self.rates = LearningRates(settings.optimizer, settings.steps)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        if self.settings.shared_batch_norms:
+            share_batch_norms(self.network)
+        # Crops arrive with their channels last; kernels in the same layout spare a copy in every convolution.
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(self.accelerator.device)
+        freeze_parts(self.network, self.settings.optimizer.frozen)
+        decay = self.settings.optimizer.ema_decay
+        self.average = AveragedNetwork(self.network, decay) if decay else None
+        objective = TrackingObjective(self.network.train(), self.settings.loss)
+        optimizer = build_optimizer(self.network, self.settings.optimizer)
+        self._objective, self._optimizer = self.accelerator.prepare(objective, optimizer)
+        seed_random_streams(self.settings.seed + self.accelerator.process_index)
+
+    @property
+    def best_network(self) -> AiATrack:
+        """The averaged network where an average is kept, else the one in training."""
+        return self.network if self.average is None else self.average.network
+
+    def begin_step(self) -> None:
+        """Set the learning rates of the coming optimiser step."""
+        self.rates.apply(self._optimizer, self.step)
+
+    def learn(self, batch: SampleBatch, check: Check) -> tuple[LossReport, list[float], float | None]:
+        """One forward and backward pass, and an optimiser step if enough passes have gathered.
+
+        Args:
+            batch: on the device of the accelerator.
+            check: may stop the run before a bad value reaches the weights.
+
+        Returns:
+            The report, its scalars as plain numbers, and the gradient norm before clipping if it made a step.
+        """
+        norm: float | None = None
+        with self.accelerator.accumulate(self._objective):
+            report: LossReport = self._objective(batch)
+            values: list[float] = report.scalars().tolist()
+            check("loss", values[0], batch)
+            self.accelerator.backward(report.total)
+            if self.accelerator.sync_gradients:
+                norm = self._clip()
+                # With fp16 an overflowing gradient is usual, and the loss scaling skips its step.
+                if self.accelerator.scaler is None:
+                    check("gradient norm", norm, batch)
+            self._optimizer.step()
+            self._optimizer.zero_grad()
+        if norm is not None:
+            self._end_step()
+        return report, values, norm
+
+    def _clip(self) -> float:
+        limit = self.settings.optimizer.clip_norm or math.inf
+        return float(self.accelerator.clip_grad_norm_(self.network.parameters(), limit))
+
+    def _end_step(self) -> None:
+        if self.average is not None:
+            self.average.update(self.network, self.step)
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on from here; every process must call this."""
+        scaler = self.accelerator.scaler
+        return {
+            "step": self.step,
+            "settings": self.settings.model_dump(mode="json"),
+            "network": self.network.state_dict(),
+            "average": None if self.average is None else self.average.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "random": gather_object([random_state()]),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state.
+
+        Raises:
+            TrainingError: it is of another network.
+        """
+        saved = TrainingSettings.parse(state["settings"], origin="checkpoint").model_settings()
+        if saved.network != self.network.settings:
+            raise TrainingError(
+                f"the checkpoint is of another network ({saved.name}) than these settings describe: "
+                "resume with its own settings, or start in another folder"
+            )
+        self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.network.load_state_dict(state["average"] or state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+        self._restore_random_streams(state["random"])
+
+    def _restore_random_streams(self, states: list[dict[str, Any]]) -> None:
+        rank = self.accelerator.process_index
+        if len(states) == self.accelerator.num_processes:
+            restore_random_state(states[rank])
+        else:  # Another number of processes than before: no stream to go on from, so take new ones.
+            seed_random_streams(self.settings.seed + 1000 * self.step + rank)
