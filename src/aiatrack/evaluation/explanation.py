@@ -17,7 +17,7 @@ from aiatrack.evaluation.measurement import FrameTable
 from aiatrack.evaluation.rules import RULE_FIELDS, RuleSet
 from aiatrack.evaluation.scoring import METRICS, score_metric
 
-_ALWAYS = ("rounding", "first_frame", "passed", "counted", "denominator", "pooling")
+_ALWAYS = ("rounding", "first_frame", "passed_in", "counted", "denominator", "pooling")
 _OVERLAP = (*_ALWAYS, "clip_to_image", "test")
 _FIELDS_BEHIND: dict[str, tuple[str, ...]] = {
     "success_auc": (*_OVERLAP, "success"),

@@ -67,7 +67,7 @@ class FrameTable:
         passed = (
             ~self.is_first if rules.first_frame is FirstFrame.DROPPED else np.ones(len(self.finite), bool)
         )
-        return passed & ~self.flagged if rules.passed is Passed.UNFLAGGED else passed
+        return passed & ~self.flagged if rules.passed_in is Passed.UNFLAGGED else passed
 
     def counted(self, test: FrameTest) -> BoolArray:
         """`(N,)`: the frames that satisfy a rule set's test of the annotation."""
@@ -113,7 +113,9 @@ def _overlap(a: FloatArray, b: FloatArray) -> FloatArray:
     sides = np.maximum(np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:]) - low, 0)
     intersection = sides[:, 0] * sides[:, 1]
     union = a[:, 2] * a[:, 3] + b[:, 2] * b[:, 3] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+    overlap: FloatArray = np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+    # Equal boxes can come out a rounding error above 1, which is the last threshold.
+    return np.minimum(overlap, 1.0)
 
 
 def _centre_errors(

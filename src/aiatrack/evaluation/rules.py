@@ -117,7 +117,7 @@ class RuleSet:
     first_frame: FirstFrame = FirstFrame.GIVEN
     clip_to_image: bool = False
     """Boxes are clipped to the image before they are compared, where its size is known."""
-    passed: Passed = Passed.ALL
+    passed_in: Passed = Passed.ALL
     counted: FrameTest = FrameTest(positive_size=True, visible=True)
     denominator: Denominator = Denominator.PASSED
     test: ThresholdTest = ThresholdTest.ABOVE
@@ -177,7 +177,7 @@ RULE_SETS: dict[str, RuleSet] = {
             _STARK,
             name="pysot",
             source="PySOT",
-            passed=Passed.UNFLAGGED,
+            passed_in=Passed.UNFLAGGED,
             counted=FrameTest(positive_size=True),
         ),
         RuleSet(

@@ -1,0 +1,174 @@
+"""`aiatrack score`: one tracker's results on one benchmark, by a rule set that is stated."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aiatrack.evaluation.benchmark import open_benchmark
+from aiatrack.evaluation.entry import Entry, open_entry, tabulate_entry
+from aiatrack.evaluation.explanation import Explanation, explain_difference
+from aiatrack.evaluation.intervals import bootstrap_interval
+from aiatrack.evaluation.results import read_annotations
+from aiatrack.evaluation.rules import RULE_SETS, AbsentErrors, RuleSet, select_rules
+from aiatrack.evaluation.scoring import METRICS, Score
+
+_TITLES = {
+    "success_auc": "success",
+    "precision": "precision",
+    "normalised_precision": "normalised precision",
+    "average_overlap": "mean overlap",
+    "success_at_50": "success at 0.5",
+    "success_at_75": "success at 0.75",
+}
+_SHORT_TITLES = ("AUC", "P", "P_norm", "AO", "SR 0.5", "SR 0.75")
+
+
+def score(
+    results: Annotated[Path, typer.Argument(help="Folder with one text file of boxes a sequence.")],
+    *,
+    benchmark: Annotated[
+        str, typer.Option("--benchmark", "-b", help="Name, as in `aiatrack benchmarks list`.")
+    ],
+    root: Annotated[Path, typer.Option(help="Folder of the benchmark, or of flat files NAME.txt.")],
+    rules: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(RULE_SETS)}; the benchmark's usual ones if not given."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Score by every rule set and say what makes the differences.")
+    ] = False,
+    explain_to: Annotated[
+        list[str] | None, typer.Option(help="Explain only the difference from --rules to this rule set.")
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help=f"What to explain: one of {', '.join(METRICS)}.")
+    ] = "success_auc",
+    absent_hits: Annotated[
+        AbsentErrors,
+        typer.Option(help="Reproduce scorers whose precisions count frames without target as hits."),
+    ] = AbsentErrors.MISS,
+    per_sequence: Annotated[bool, typer.Option("--sequences", help="Also list every sequence.")] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Leave out missing or damaged results, by name, instead of refusing."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
+) -> None:
+    """Score a tracker's result files, saying by which rules.
+
+    By the benchmark's usual rules: aiatrack score results/lite -b otb100 --root /data/OTB100
+
+    By every rule set, with reasons: aiatrack score results/lite -b lasot --root annotations/lasot --explain
+
+    One difference, as JSON: aiatrack score results/lite -b uav123 --root annotations --explain-to stark --json
+    """
+    opened = open_benchmark(benchmark, root)
+    chosen = select_rules(rules or opened.description.rules, absent_hits)
+    others = [select_rules(name, absent_hits) for name in explain_to or (RULE_SETS if explain else ())]
+    entry = open_entry(results, opened, read_annotations(opened), partial=partial)
+    scored = entry.score(chosen)
+    explanations = [
+        explain_difference(entry.table, chosen, other, metric)
+        for other in others
+        if other.name != chosen.name
+    ]
+    if as_json:
+        content = tabulate_entry(entry, scored, explanations)
+        if explain:
+            content["every_rule_set"] = {
+                name: _overall(entry.score(other)) for name, other in _all(absent_hits)
+            }
+        typer.echo(json.dumps(content, indent=2))
+        return
+    _print_score(entry, scored, per_sequence=per_sequence)
+    if explain:
+        _print_rule_sets([entry.score(other) for _, other in _all(absent_hits)])
+    for explanation in explanations:
+        _print_explanation(explanation)
+
+
+def _all(absent_hits: AbsentErrors) -> list[tuple[str, RuleSet]]:
+    return [(name, select_rules(name, absent_hits)) for name in RULE_SETS]
+
+
+def _overall(scored: Score) -> dict[str, float]:
+    return {metric: scored.overall(metric) for metric in METRICS}
+
+
+def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
+    console = Console()
+    title = f"{entry.tracker} on {entry.benchmark.description.title}, {len(scored.sequence_names)} sequences"
+    table = Table("", "score", "95 % interval", title=title)
+    for metric, words in _TITLES.items():
+        interval = bootstrap_interval(scored, metric)
+        table.add_row(
+            words, _points(scored.overall(metric)), f"{_points(interval.low)} - {_points(interval.high)}"
+        )
+    classes = entry.object_classes()
+    if classes is not None:
+        table.add_row("mean overlap, classes balanced", _points(scored.class_balanced(classes)), "")
+    console.print(table)
+    _print_rules(console, scored)
+    _print_parts(console, entry, scored)
+    if per_sequence:
+        _print_sequences(console, scored)
+    for note in (*entry.results.notes, *scored.notes):
+        console.print(f"[yellow]note:[/yellow] {note}")
+    if entry.results.problems:
+        console.print(f"[yellow]left out:[/yellow] {len(entry.results.problems)} sequences")
+        for item in entry.results.problems:
+            console.print(f"  {item.sequence}: {item.problem}", highlight=False)
+
+
+def _print_rules(console: Console, scored: Score) -> None:
+    console.print(f"rules: [bold]{scored.rules.name}[/bold] ({scored.rules.source})")
+    words = [f"{name.replace('_', ' ')}: {rule}" for name, rule in scored.rules.describe().items()]
+    console.print("; ".join(words), style="dim", highlight=False)
+
+
+def _print_parts(console: Console, entry: Entry, scored: Score) -> None:
+    parts = entry.score_attributes(scored)
+    if not parts:
+        return
+    table = Table("challenge", "sequences", "success")
+    for attribute, part in parts.items():
+        table.add_row(attribute, str(len(part.sequence_names)), _points(part.overall()))
+    console.print(table)
+
+
+def _print_sequences(console: Console, scored: Score) -> None:
+    table = Table("sequence", *_SHORT_TITLES)
+    for index, name in enumerate(scored.sequence_names):
+        table.add_row(name, *(_points(float(scored.values[metric][index])) for metric in _TITLES))
+    console.print(table)
+
+
+def _print_rule_sets(scores: list[Score]) -> None:
+    console = Console()
+    table = Table("rules", *_SHORT_TITLES, title="the same boxes by every rule set")
+    table.columns[0].no_wrap = True
+    for scored in scores:
+        table.add_row(scored.rules.name, *(_points(scored.overall(metric)) for metric in _TITLES))
+    console.print(table)
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    console = Console()
+    title = (
+        f"{_TITLES[explanation.metric]}: {explanation.first} {_points(explanation.before)} -> "
+        f"{explanation.second} {_points(explanation.after)}"
+    )
+    table = Table("rule", "before", "after", "points", title=title, show_footer=True)
+    table.columns[0].footer = "sum"
+    table.columns[3].footer = f"{100 * explanation.difference:+.3f}"
+    for part in explanation.parts:
+        table.add_row(part.rule.replace("_", " "), part.before, part.after, f"{100 * part.difference:+.3f}")
+    console.print(table)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.2f}"
