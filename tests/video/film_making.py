@@ -113,7 +113,7 @@ def probe(path: Path) -> dict[str, Any]:
         pictures = list(container.decode(stream))
         return {
             "times": [float(picture.time) for picture in pictures],
-            "levels": [int(picture.to_ndarray(format="rgb24")[8, 8, 0]) for picture in pictures],
+            "levels": [int(picture.to_ndarray(format="rgb24").flat[0]) for picture in pictures],
             "size": (stream.width, stream.height),
             "frames": stream.frames,
             "duration_s": (container.duration or 0) / 1e6,

@@ -106,7 +106,7 @@ def test_what_is_no_frame_is_refused_with_its_index(image: object, message: str)
     "times", [[0.0, 0.0], [1.0, 0.5], [0.0, float("nan")], [float("nan")], [float("inf")], ["now"]]
 )
 def test_times_must_be_finite_and_increase(times: list[float]) -> None:
-    with pytest.raises(FrameError, match="times must be finite and increase|time in seconds"):
+    with pytest.raises(FrameError, match=r"times must be finite and increase|time in seconds"):
         list(open_frames([(grey_image(0), time_s) for time_s in times]))
 
 

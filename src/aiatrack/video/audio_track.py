@@ -1,5 +1,7 @@
 """The sound of a film, carried over packet by packet without decoding."""
 
+from __future__ import annotations  # PyAV's packets are generic for type checkers only
+
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction

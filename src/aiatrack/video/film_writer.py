@@ -1,5 +1,7 @@
 """Frames to a film: H.264, the source's time stamps and sound, playable at any moment."""
 
+from __future__ import annotations  # PyAV's packets are generic for type checkers only
+
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress

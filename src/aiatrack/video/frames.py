@@ -107,15 +107,13 @@ class FrameSource(ABC):
         return frame
 
     def _finish(self) -> None:
-        delivered = self._delivered
+        why = None if self._delivered else self._why_no_frame()
         self.close()
-        if delivered:
+        if why is None:
             return
         if self._span.is_limited:
-            raise VideoError(
-                f"{self.name} has no frame {self._span}: {self._why_no_frame()}; widen the range"
-            )
-        raise VideoError(f"{self.name} has no frame: {self._why_no_frame()}")
+            raise VideoError(f"{self.name} has no frame {self._span}: {why}; widen the range")
+        raise VideoError(f"{self.name} has no frame: {why}")
 
     def _check_size(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
@@ -177,7 +175,9 @@ def check_image(image: Any, what: str) -> Image:
         raise FrameError(f"{what}: {expected}, got shape {array.shape}, which has no pixel")
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
-    return np.ascontiguousarray(array[..., :3])
+    elif array.shape[2] == 4:
+        array = array[..., :3]
+    return np.ascontiguousarray(array)
 
 
 def _dtype_advice(array: npt.NDArray[Any]) -> str:
