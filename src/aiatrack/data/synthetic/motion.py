@@ -1,5 +1,6 @@
 """Motion in closed form: every quantity is a function of time, so any frame can be computed on its own."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ def translation(x: float, y: float) -> FloatArray:
 
 def turn_and_scale(angle: float, scale_x: float, scale_y: float) -> FloatArray:
     """Scale along the axes, then turn by `angle` radians: `(3, 3)`."""
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = math.cos(angle), math.sin(angle)
     return np.array(
         [[cos * scale_x, -sin * scale_y, 0.0], [sin * scale_x, cos * scale_y, 0.0], [0.0, 0.0, 1.0]]
     )

@@ -1,5 +1,6 @@
 """Things: bodies of one or several parts that bend, swing and turn, with their exact outlines."""
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,6 +12,9 @@ from aiatrack.data.synthetic.outlines import OUTLINES, Outline, capsule_outline
 from aiatrack.data.synthetic.sprites import Rgba, Sprite, paint_sprite, unit_to_pixel
 from aiatrack.data.synthetic.textures import Look, random_look
 from aiatrack.data.synthetic.windows import Window, bounding_window, overlap
+
+
+_SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,10 @@ class Thing:
         """
         bend = self.bend_at(seconds)
         picture = np.zeros((window[3], window[2], 4), np.uint8)
-        outlines, matrices = self.outlines(placed, seconds), self.part_matrices(placed, seconds)
-        for part, outline, matrix in zip(self.parts, outlines, matrices, strict=True):
-            common = overlap(window, bounding_window(outline))
+        for part, matrix in zip(self.parts, self.part_matrices(placed, seconds), strict=True):
+            # A body bends beyond its square, and fills most of the window anyhow.
+            covered = window if part.is_body else bounding_window(transform_points(matrix, _SQUARE))
+            common = overlap(window, covered)
             if common is None:
                 continue
             rows, columns = common[:2]
@@ -124,9 +129,11 @@ class Thing:
 
 
 def _hang(part: Part, bend: Bend, seconds: float) -> FloatArray:
-    angle = part.angle + part.swing * np.sin(part.swing_rate * seconds + part.swing_phase)
-    joint = bend.apply(part.joint[None])[0]
-    return translation(*joint) @ turn_and_scale(angle, part.size, part.size) @ translation(*-part.pivot)
+    """The `(3, 3)` matrix from a part's unit square to the body's."""
+    angle = part.angle + part.swing * math.sin(part.swing_rate * seconds + part.swing_phase)
+    matrix = turn_and_scale(angle, part.size, part.size)
+    matrix[:2, 2] = bend.apply(part.joint[None])[0] - matrix[:2, :2] @ part.pivot
+    return matrix
 
 
 def lay_over(below: Rgba, above: Rgba) -> Rgba:
@@ -199,7 +206,13 @@ def build_thing(
     """
     shape = np.random.default_rng(kind.outline_seed)
     outline = OUTLINES[kind.outline](shape)
-    limbs = [_build_limb(kind, shape, rng, side=side // 2, index=i, light=light) for i in range(kind.limbs)]
+    around = [2 * np.pi * (limb + shape.uniform(-0.2, 0.2)) / kind.limbs for limb in range(kind.limbs)]
+    limbs = []
+    for limb in range(kind.limbs):
+        around = float(2 * np.pi * (limb + shape.uniform(-0.2, 0.2)) / kind.limbs)
+        hung = _build_limb(kind, shape, rng, side=side // 2, light=light)
+        angle = around + float(shape.uniform(-0.4, 0.4))
+        limbs.append(replace(hung, joint=0.8 * _rim_point(outline, around), angle=angle))
     swing, head = 0.7 * deformation, int(shape.integers(0, 2))
     limbs = [_with_swing(limb, swing, rng) for limb in limbs]
     body = Part(paint_sprite(outline, kind.look, rng, side=side, roundness=kind.roundness, light=light))
@@ -209,19 +222,19 @@ def build_thing(
     return Thing((*limbs[head:], body, *limbs[:head]), bend, float(rng.uniform(1, 4)))
 
 
+def _rim_point(outline: Outline, around: float) -> FloatArray:
+    """The point `(2,)` of an outline that lies farthest in a direction."""
+    farthest: FloatArray = outline[int(np.argmax(outline @ np.array([np.cos(around), np.sin(around)])))]
+    return farthest
+
+
 def _build_limb(
-    kind: Kind, shape: np.random.Generator, rng: np.random.Generator, *, side: int, index: int, light: float
+    kind: Kind, shape: np.random.Generator, rng: np.random.Generator, *, side: int, light: float
 ) -> Part:
     outline = capsule_outline(shape) if shape.uniform() < 0.75 else OUTLINES[0](shape)
-    around = 2 * np.pi * (index + shape.uniform(-0.2, 0.2)) / kind.limbs
-    return Part(
-        paint_sprite(outline, kind.limb_look, rng, side=side, roundness=kind.roundness, light=light),
-        joint=0.45 * np.array([np.cos(around), np.sin(around)]),
-        pivot=np.array([-0.75, 0.0]),
-        size=float(shape.uniform(0.35, 0.6)),
-        angle=float(around + shape.uniform(-0.4, 0.4)),
-        is_body=False,
-    )
+    sprite = paint_sprite(outline, kind.limb_look, rng, side=side, roundness=kind.roundness, light=light)
+    pivot, size = np.array([-0.75, 0.0]), float(shape.uniform(0.35, 0.6))
+    return Part(sprite, pivot=pivot, size=size, is_body=False)
 
 
 def _with_swing(limb: Part, swing: float, rng: np.random.Generator) -> Part:

@@ -113,10 +113,12 @@ class SyntheticWorld:
             _hide(shown, layer)
             if actor.target is not None:
                 shown[actor.target] = layer, layer.coverage.copy()
+        boxes = self.boxes_xywh(index)
         masks, visibility = self._truth(shown)
-        return SyntheticFrame(
-            self._photograph(image, index), index, self.boxes_xywh(index), masks, visibility
-        )
+        # Of a silhouette that just misses the frame, a trace of anti-aliasing may be left.
+        gone = np.isnan(boxes[:, 0])
+        masks[gone], visibility[gone] = False, 0.0
+        return SyntheticFrame(self._photograph(image, index), index, boxes, masks, visibility)
 
     def _check(self, index: int) -> None:
         if not 0 <= index < self.settings.frames:
