@@ -149,6 +149,13 @@ def test_distractors_look_alike_but_are_not_annotated() -> None:
     assert (with_twins.image != lonely.image).any()
 
 
+def test_many_targets_hide_one_another_and_share_no_pixel() -> None:
+    frame = SyntheticWorld(SMALL.replace(targets=8, distractors=0, occluders=0)).frame(30)
+    assert frame.masks.sum(axis=0).max() == 1
+    assert frame.visibility.min() < 0.9 < frame.visibility.max()
+    assert len({tuple(box) for box in frame.boxes_xywh.tolist()}) == 8
+
+
 def test_motion_blur_smears_the_picture_but_not_the_truth() -> None:
     fast = SMALL.replace(speed=6, noise=0, defocus_px=0)
     sharp, blurred = (SyntheticWorld(fast.replace(shutter=shutter)).frame(11) for shutter in (0.0, 1.0))
@@ -176,6 +183,11 @@ def test_a_frame_beyond_the_film_is_refused(index: int) -> None:
 def test_a_film_too_short_for_its_absences_is_refused() -> None:
     with pytest.raises(SettingsError, match="lengthen it"):
         SyntheticWorldSettings(frames=100, absence=0.1, absence_frames=30)
+
+
+def test_a_target_that_outgrows_the_frame_is_refused() -> None:
+    with pytest.raises(SettingsError, match="outgrows"):
+        SyntheticWorldSettings(target_size=0.6, zoom=3)
 
 
 @pytest.mark.parametrize("field", ["zoom", "absence", "noise", "targets"])

@@ -13,7 +13,6 @@ from aiatrack.data.synthetic.sprites import Rgba, Sprite, paint_sprite, unit_to_
 from aiatrack.data.synthetic.textures import Look, random_look
 from aiatrack.data.synthetic.windows import Window, bounding_window, overlap
 
-
 _SQUARE = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
@@ -206,7 +205,6 @@ def build_thing(
     """
     shape = np.random.default_rng(kind.outline_seed)
     outline = OUTLINES[kind.outline](shape)
-    around = [2 * np.pi * (limb + shape.uniform(-0.2, 0.2)) / kind.limbs for limb in range(kind.limbs)]
     limbs = []
     for limb in range(kind.limbs):
         around = float(2 * np.pi * (limb + shape.uniform(-0.2, 0.2)) / kind.limbs)
