@@ -1,0 +1,154 @@
+"""The endless stream of training batches: the same for the same seed, from whatever step it is taken up."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from aiatrack.config.data import DataSettings
+from aiatrack.data.batch import SampleBatch
+from aiatrack.data.corpus import Part
+from aiatrack.data.images import ImageBank
+from aiatrack.data.plan import SamplePlan
+from aiatrack.data.render_opencv import render_views
+from aiatrack.data.sampling import Sampler
+from aiatrack.data.sources import open_sources
+from aiatrack.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class _BatchPlaces:
+    """Which samples of the endless stream are this process's: those of `rank` among `world_size`."""
+
+    batch_size: int
+    seed: int
+    rank: int
+    world_size: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or not 0 <= self.rank < self.world_size:
+            raise SettingsError(
+                "expected batch_size of at least 1 and rank in [0, world_size), got "
+                f"batch_size {self.batch_size}, rank {self.rank}, world_size {self.world_size}"
+            )
+
+    def plans(self, sampler: Sampler, step: int) -> list[SamplePlan]:
+        first = self.rank * self.batch_size
+        return [sampler.plan(self.seed, step, first + place) for place in range(self.batch_size)]
+
+
+class _RenderedBatches(Dataset[SampleBatch]):
+    """Batch k, drawn on the CPU, for every k."""
+
+    def __init__(self, sampler: Sampler, images: ImageBank, places: _BatchPlaces) -> None:
+        self.sampler, self.images, self.places = sampler, images, places
+
+    def __getitem__(self, step: int) -> SampleBatch:
+        return render_batch(self.places.plans(self.sampler, step), self.images, self.sampler.crop_size)
+
+
+def render_batch(plans: list[SamplePlan], images: ImageBank, crop_size: int) -> SampleBatch:
+    """Draw a batch of planned samples on the CPU.
+
+    Args:
+        plans: B samples.
+        images: where their images are.
+        crop_size: S, px.
+    """
+    count, references = len(plans), len(plans[0].views) - 1
+    crops = np.empty((references + 1, count, crop_size, crop_size, 3), dtype=np.uint8)
+    padding = np.empty(crops.shape[:-1], dtype=np.bool_)
+    for place in range(references + 1):
+        views = [plan.views[place] for plan in plans]
+        render_views(views, images, crop_size, crops[place], padding[place])
+    return assemble_batch(plans, torch.from_numpy(crops), torch.from_numpy(padding))
+
+
+def assemble_batch(plans: list[SamplePlan], crops: torch.Tensor, padding: torch.Tensor) -> SampleBatch:
+    """Put drawn crops, `(R + 1, B, S, S, 3)`, and their padding together with the boxes of their plans."""
+    boxes = np.array([[view.box_xywh for view in plan.views] for plan in plans], dtype=np.float32)
+    proposals = np.array([plan.proposals_xywh for plan in plans], dtype=np.float32)
+    overlap = np.array([plan.proposal_iou for plan in plans], dtype=np.float32)
+    device = crops.device
+
+    def moved(array: np.ndarray[Any, Any]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
+
+    return SampleBatch(
+        reference_crops=crops[:-1].transpose(0, 1),
+        reference_padding=padding[:-1].transpose(0, 1),
+        reference_boxes_xywh=moved(boxes[:, :-1]),
+        search_crops=crops[-1],
+        search_padding=padding[-1],
+        search_boxes_xywh=moved(boxes[:, -1]),
+        proposals_xywh=moved(proposals),
+        proposal_iou=moved(overlap),
+    )
+
+
+def build_batches(
+    settings: DataSettings,
+    *,
+    batch_size: int,
+    crop_size: int,
+    search_factor: float,
+    seed: int,
+    rank: int = 0,
+    world_size: int = 1,
+    start_step: int = 0,
+    part: Part = "train",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Iterator[SampleBatch]:
+    """Open the sources and return the endless stream of batches from step `start_step`.
+
+    Batch k holds samples `rank * batch_size` to `(rank + 1) * batch_size` of the global batch k, each of
+    which depends on the seed, k and its place alone: not on the number of processes or workers, nor on
+    where the stream was taken up.
+
+    Args:
+        settings: sources and how samples are made of them.
+        batch_size: B, samples per process.
+        crop_size: S, px.
+        search_factor: side of the search region over sqrt(width x height) of the target.
+        seed: of everything random.
+        rank: this process among `world_size`.
+        world_size: number of processes.
+        start_step: number of the first batch.
+        part: of the sources, for training or for validation.
+        progress: told of images decoded while the store is made, which happens once.
+
+    Raises:
+        SettingsError: `rank` and `world_size` do not fit.
+        DataError: a source cannot be read, or there is nothing to draw from.
+    """
+    places = _BatchPlaces(batch_size, seed, rank, world_size)
+    images, corpus = open_sources(settings, part=part, progress=progress)
+    sampler = Sampler(corpus, settings, crop_size=crop_size, search_factor=search_factor)
+    return _load_ahead(_RenderedBatches(sampler, images, places), settings, start_step)
+
+
+def _load_ahead(
+    batches: Dataset[SampleBatch], settings: DataSettings, start_step: int
+) -> Iterator[SampleBatch]:
+    loader: DataLoader[SampleBatch] = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=itertools.count(start_step),
+        num_workers=settings.workers,
+        prefetch_factor=settings.prefetch if settings.workers else None,
+        persistent_workers=settings.workers > 0,
+        worker_init_fn=_one_thread if settings.workers else None,
+        multiprocessing_context="spawn" if settings.workers else None,
+    )
+    yield from loader
+
+
+def _one_thread(_: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
