@@ -1,12 +1,16 @@
 """A small seeded world for the tests of training: a striped rectangle on a speckled ground."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
-from aiatrack.data.batch import SampleBatch
+from aiatrack.config.training import TrainingSettings
+from aiatrack.data import SampleBatch
 
 
 def draw_crop(size: int, generator: torch.Generator, colour: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,3 +73,42 @@ class SampleStream:
             seed = index if self._repeat is None else index % self._repeat
             yield build_sample_batch(seed, batch_size=self._batch_size, crop_size=self._crop_size)
             index += world_size
+
+
+def tiny_settings(**changes: Any) -> TrainingSettings:
+    """Six float32 steps of a very small network from random weights, on the CPU."""
+    network = {
+        "crop_size": 64,
+        "channels": 16,
+        "heads": 2,
+        "feed_forward_channels": 32,
+        "inner_channels": 8,
+        "corner_head_channels": 16,
+        "iou_head_channels": 8,
+        "dropout": 0.1,
+    }
+    values: dict[str, Any] = {
+        "name": "tiny",
+        "model": "nano",
+        "network": network,
+        "init": "random",
+        "steps": 6,
+        "batch_size": 4,
+        "precision": "float32",
+        "device": "cpu",
+        "optimizer": {"learning_rate": 1e-3, "frozen": "backbone", "ema_decay": 0.9, "schedule": "cosine"},
+        "log": {"log_every_steps": 1, "checkpoint_every_steps": 2, "pictures_every_steps": 0},
+    }
+    for name, change in changes.items():
+        nested = isinstance(values.get(name), dict) and isinstance(change, dict)
+        values[name] = values[name] | change if nested else change
+    return TrainingSettings(**values)
+
+
+def read_losses(journal: Path) -> dict[int, tuple[float, ...]]:
+    """Losses, IoU and gradient norm by step, without times, from a `metrics.jsonl`."""
+    names = ("total", "giou", "l1", "iou", "mean_iou", "gradient_norm")
+    rows = [json.loads(line) for line in journal.read_text().splitlines()]
+    steps = [row["step"] for row in rows]
+    assert steps == sorted(set(steps)), f"steps are repeated or out of order: {steps}"
+    return {row["step"]: tuple(row[name] for name in names) for row in rows}

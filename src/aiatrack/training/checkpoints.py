@@ -1,6 +1,5 @@
 """Checkpoints of a run: replaced atomically, the newest few and the best kept, loaded as tensors only."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,8 @@ class CheckpointFolder:
         """
         path = self._folder / f"step_{step:09d}.pt"
         save_atomically(state, path)
-        for old in self.paths()[: -self._kept]:
+        # A process killed while writing leaves its draft behind.
+        for old in [*self.paths()[: -self._kept], *self._folder.glob(".*.draft")]:
             old.unlink(missing_ok=True)
         return path
 
@@ -73,13 +73,15 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
     Raises:
         OutputError: no permission or no space.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, draft)
-        draft.replace(path)
+        try:
+            torch.save(state, draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # PyTorch's writer raises RuntimeError where the disk is full
-        draft.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write checkpoint {path}: {error}; free space or choose another folder"
         ) from error

@@ -175,7 +175,8 @@ class TrainingRun:
         path = self._folder / "pictures" / f"step_{self.trainee.step:09d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         with untouched_random_streams():
-            self._surroundings.write_pictures(path, batch.to("cpu"), report.boxes_xyxy.cpu())
+            predicted_xyxy = report.boxes_xyxy[: len(batch.search_crops)].cpu()
+            self._surroundings.write_pictures(path, batch.to("cpu"), predicted_xyxy)
         self._tell(lambda observer: observer.on_file(self.trainee.step, path))
 
     def _validate(self) -> None:

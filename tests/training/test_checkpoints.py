@@ -1,0 +1,106 @@
+"""Checkpoints on disk, and the random streams inside them."""
+
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from aiatrack.errors import OutputError, TrainingError
+from aiatrack.training import CheckpointFolder, load_checkpoint
+from aiatrack.training.checkpoints import save_atomically
+from aiatrack.training.random_streams import (
+    random_state,
+    restore_random_state,
+    seed_random_streams,
+    untouched_random_streams,
+)
+
+
+def test_the_newest_few_and_the_best_are_kept(tmp_path):
+    folder = CheckpointFolder(tmp_path / "checkpoints", kept=3)
+    assert folder.load_newest() is None
+    for step in (2, 4, 8, 10, 100):
+        folder.save({"step": step}, step)
+        if step == 4:
+            folder.save_best({"step": step})
+    assert [load_checkpoint(path)["step"] for path in folder.paths()] == [8, 10, 100]
+    assert load_checkpoint(folder.best_path)["step"] == 4
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "best.pt",
+        "step_000000008.pt",
+        "step_000000010.pt",
+        "step_000000100.pt",
+    ]
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    folder.save({"step": 1}, 1)
+    whole = folder.save({"step": 2}, 2)
+    whole.write_bytes(whole.read_bytes()[:100])
+    assert folder.load_newest() == {"step": 1}
+
+
+def test_only_damaged_checkpoints_are_an_error(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    folder.save({"step": 1}, 1).write_bytes(b"nothing")
+    with pytest.raises(TrainingError, match="no checkpoint can be read"):
+        folder.load_newest()
+
+
+class Stranger:
+    """Something that a strict load must refuse."""
+
+
+@pytest.mark.parametrize("content", [{"step": 1, "stranger": Stranger()}, {"no": "step"}, [1]])
+def test_what_is_not_a_checkpoint_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "odd.pt")
+    with pytest.raises(TrainingError, match=r"odd\.pt"):
+        load_checkpoint(tmp_path / "odd.pt")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "state.pt"
+    save_atomically({"step": 1}, path)
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        save_atomically({"step": 2, "cannot be pickled": lambda: None}, path)
+    assert load_checkpoint(path)["step"] == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_draft_of_a_killed_process_is_removed(tmp_path):
+    draft = tmp_path / ".step_000000001.pt.draft"
+    draft.write_bytes(b"half")
+    CheckpointFolder(tmp_path).save({"step": 2}, 2)
+    assert not draft.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write checkpoint"):
+        CheckpointFolder(tmp_path / "file" / "checkpoints").save({"step": 1}, 1)
+
+
+def _draw():
+    return random.random(), float(np.random.rand()), float(np.random.randn()), torch.rand(3).tolist()
+
+
+def test_random_streams_go_on_where_they_were(tmp_path):
+    seed_random_streams(5)
+    _draw()
+    save_atomically({"step": 0, "random": random_state()}, tmp_path / "state.pt")
+    expected = [_draw(), _draw()]
+    seed_random_streams(99)
+    restore_random_state(load_checkpoint(tmp_path / "state.pt")["random"])
+    assert [_draw(), _draw()] == expected
+
+
+def test_streams_stay_untouched():
+    seed_random_streams(1)
+    expected = _draw()
+    seed_random_streams(1)
+    with untouched_random_streams():
+        _draw()
+    assert _draw() == expected
