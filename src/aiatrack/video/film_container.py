@@ -18,7 +18,10 @@ from aiatrack.video.frames import Image
 TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "idf", "adf"})
 """Demuxers that render text as pictures: whoever passes a text file did not mean that."""
 
-_CLOCKWISE_FLIPS: dict[tuple[int, int, int, int], tuple[bool, int | None]] = {
+Orientation = tuple[bool, int | None]
+"""How to turn a picture upright: whether to transpose it, then the code of `cv2.flip`, None for no flip."""
+
+_ORIENTATIONS: dict[tuple[int, int, int, int], Orientation] = {
     # signs of (a, b, c, d) in x' = a x + c y, y' = b x + d y, y down -> (transpose first, cv2.flip code)
     (1, 0, 0, 1): (False, None),
     (-1, 0, 0, -1): (False, -1),
@@ -108,11 +111,8 @@ def timeline_origin(container: InputContainer, stream: VideoStream) -> Fraction:
     return stream_start if abs(stream_start - container_start) < Fraction(1, 1000) else container_start
 
 
-def read_orientation(picture: VideoFrame, name: str) -> tuple[bool, int | None]:
-    """How to turn a decoded picture upright.
-
-    Returns:
-        Whether to transpose first, and the code of the `cv2.flip` that follows, None for no flip.
+def read_orientation(picture: VideoFrame, name: str) -> Orientation:
+    """Read how a decoded picture is to be turned upright from its display matrix, if it has one.
 
     Raises:
         VideoError: the film's display matrix is not one of the eight quarter turns and mirrorings.
@@ -122,15 +122,15 @@ def read_orientation(picture: VideoFrame, name: str) -> tuple[bool, int | None]:
         return False, None
     a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     signs = cast(tuple[int, int, int, int], tuple(int(np.sign(v)) for v in (a, b, c, d)))
-    if signs not in _CLOCKWISE_FLIPS:
+    if signs not in _ORIENTATIONS:
         raise VideoError(
             f"{name} is to be shown turned by {picture.rotation} degrees; only quarter turns are handled: "
             "re-encode it upright"
         )
-    return _CLOCKWISE_FLIPS[signs]
+    return _ORIENTATIONS[signs]
 
 
-def turn_upright(image: Image, orientation: tuple[bool, int | None]) -> Image:
+def turn_upright(image: Image, orientation: Orientation) -> Image:
     """Apply what `read_orientation` returned to an `(H, W, 3)` image."""
     transpose, flip_code = orientation
     if transpose:

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from aiatrack.errors import VideoError
 from aiatrack.video.film_container import (
+    Orientation,
     describe_av_error,
     open_container,
     read_orientation,
@@ -62,6 +63,7 @@ class FilmSource(FrameSource):
         self._packets = 0
         self._last_error = ""
         self._end_s = 0.0
+        self._orientation: Orientation | None = None
         self._reformatter = VideoReformatter()
         self._open()
         guess = self._stream.average_rate or self._stream.guessed_rate
@@ -209,7 +211,10 @@ class FilmSource(FrameSource):
                 f"{self.name}: cannot turn pixel format {picture.format.name} into RGB: {reason}; "
                 "convert the film"
             ) from error
-        upright = turn_upright(np.ascontiguousarray(image), read_orientation(picture, self.name))
+        if self._orientation is None:
+            # Once a film: PyAV ties a picture and its side data in a cycle that only the collector frees.
+            self._orientation = read_orientation(picture, self.name)
+        upright = turn_upright(np.ascontiguousarray(image), self._orientation)
         return Frame(image=upright, index=index, time_s=time_s)
 
     def _check_whole(self) -> None:
