@@ -67,8 +67,8 @@ class SyntheticWorldSettings(FrozenSettings):
     def _target_fits_the_frame(self) -> Self:
         if self.target_size * self.zoom > 1.25:
             raise ValueError(
-                f"a target of {self.target_size:g} of the frame's shorter side, zoomed {self.zoom:g} times, outgrows "
-                "the frame: keep target_size x zoom at 1.25 or less"
+                f"a target of {self.target_size:g} of the frame's shorter side, zoomed {self.zoom:g} times, "
+                "outgrows the frame: keep target_size x zoom at 1.25 or less"
             )
         return self
 

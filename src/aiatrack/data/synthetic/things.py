@@ -7,7 +7,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from aiatrack.data.synthetic.motion import FloatArray, transform_points, translation, turn_and_scale
+from aiatrack.data.synthetic.motion import FloatArray, transform_points, turn_and_scale
 from aiatrack.data.synthetic.outlines import OUTLINES, Outline, capsule_outline
 from aiatrack.data.synthetic.sprites import Rgba, Sprite, paint_sprite, unit_to_pixel
 from aiatrack.data.synthetic.textures import Look, random_look
@@ -123,7 +123,10 @@ class Thing:
             own = window[0] + columns.start, window[1] + rows.start
             size = columns.stop - columns.start, rows.stop - rows.start
             drawn = _warp(part.sprite, matrix, (*own, *size), bend if part.is_body else Bend())
-            picture[rows, columns] = lay_over(picture[rows, columns], drawn)
+            # Over nothing, there is nothing to mix.
+            picture[rows, columns] = (
+                drawn if part is self.parts[0] else lay_over(picture[rows, columns], drawn)
+            )
         return picture
 
 
@@ -148,8 +151,10 @@ def _warp(sprite: Sprite, matrix: FloatArray, window: Window, bend: Bend) -> Rgb
     left, top, width, height = window
     picture = sprite.picture_for(float(np.sqrt(abs(np.linalg.det(matrix[:2, :2])))))
     to_picture = unit_to_pixel(picture.shape[0])
+    to_unit = np.eye(3)
+    to_unit[:2] = cv2.invertAffineTransform(matrix[:2])
     # Pixel (0, 0) of the window has its centre half a pixel inside.
-    to_unit = np.linalg.inv(matrix) @ translation(left + 0.5, top + 0.5)
+    to_unit[:2, 2] += to_unit[:2, :2] @ (left + 0.5, top + 0.5)
     if not bend.amplitude_x and not bend.amplitude_y:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         warped = cv2.warpAffine(picture, (to_picture @ to_unit)[:2], (width, height), flags=flags)

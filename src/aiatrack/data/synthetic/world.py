@@ -178,7 +178,7 @@ class SyntheticWorld:
         if (centre < -2 * radius).any() or (centre > self._frame_size + np.array(2 * radius)).any():
             return None
         whole = actor.target is not None
-        moments = exposures(first, middle, last, radius_px=radius, spacing_px=1.5, most=9)
+        moments = exposures(first, middle, last, radius_px=radius, spacing_px=2.0, most=7)
         return draw_layer(actor.thing, moments, self._frame_size, whole=whole)
 
     def _truth(
