@@ -64,7 +64,7 @@ def score(
 
     By every rule set, with reasons: aiatrack score results/lite -b lasot --root annotations/lasot --explain
 
-    One difference, as JSON: aiatrack score results/lite -b uav123 --root annotations --explain-to stark --json
+    One difference, as JSON: aiatrack score results/lite -b uav123 --root anno --explain-to stark --json
     """
     opened = open_benchmark(benchmark, root)
     chosen = select_rules(rules or opened.description.rules, absent_hits)

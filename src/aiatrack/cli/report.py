@@ -1,0 +1,62 @@
+"""`aiatrack report`: trackers side by side on one or several benchmarks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from aiatrack.errors import SettingsError
+from aiatrack.evaluation.benchmark import open_benchmark
+from aiatrack.evaluation.entry import Entry, open_entry
+from aiatrack.evaluation.report import REPORT_FORMATS, build_report, write_report
+from aiatrack.evaluation.results import read_annotations
+
+
+def report(
+    results: Annotated[
+        list[str],
+        typer.Argument(help="Folders of results, each perhaps named: NAME=FOLDER. The first is yours."),
+    ],
+    *,
+    benchmark: Annotated[
+        list[str], typer.Option("--benchmark", "-b", help="Name of a benchmark; repeat together with --root.")
+    ],
+    root: Annotated[list[Path], typer.Option(help="Folder of each --benchmark, in the same order.")],
+    output: Annotated[
+        list[Path],
+        typer.Option("--output", "-o", help=f"File to write, {', '.join(REPORT_FORMATS)}; repeatable."),
+    ],
+    rules: Annotated[
+        str | None, typer.Option(help="Rule set for all benchmarks; each one's usual rules if not given.")
+    ] = None,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Leave out missing or damaged results, by name, instead of refusing."),
+    ] = False,
+) -> None:
+    """Write a report of one or many trackers, by file name as HTML page, Markdown, CSV or LaTeX.
+
+    One benchmark: aiatrack report runs/lite csrt=runs/csrt -b otb100 --root /data/OTB100 -o report.html
+
+    Two of them: aiatrack report lite -b otb100 --root OTB100 -b uav123 --root UAV123 -o report.tex
+    """
+    if len(benchmark) != len(root):
+        raise SettingsError(f"every --benchmark needs its --root: got {len(benchmark)} and {len(root)}")
+    entries: list[Entry] = []
+    for name, folder in zip(benchmark, root, strict=True):
+        opened = open_benchmark(name, folder)
+        annotations = read_annotations(opened)
+        for text in results:
+            tracker, path = _parse(text)
+            entries.append(open_entry(path, opened, annotations, tracker=tracker, partial=partial))
+    built = build_report(entries, rules)
+    for path in output:
+        write_report(built, path)
+        Console().print(f"wrote {path}", highlight=False)
+
+
+def _parse(text: str) -> tuple[str | None, Path]:
+    """Split NAME=FOLDER; a folder that itself holds `=` is taken as it is."""
+    name, mark, folder = text.partition("=")
+    return (name, Path(folder)) if mark and name and not Path(text).is_dir() else (None, Path(text))

@@ -1,0 +1,76 @@
+"""`aiatrack submit`: results in the form that a server or another toolkit takes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from aiatrack.evaluation.benchmark import open_benchmark
+from aiatrack.evaluation.dialects import DIALECTS, import_results, select_dialect, write_results
+from aiatrack.evaluation.submissions import collect_got10k, collect_trackingnet, write_submission
+
+app = typer.Typer(help="Write results as a server or another toolkit wants them.", no_args_is_help=True)
+
+_Results = Annotated[Path, typer.Argument(help="Folder with one text file of boxes a sequence.")]
+_Root = Annotated[Path, typer.Option(help="Folder of the benchmark, frames included.")]
+_Output = Annotated[Path, typer.Option("--output", "-o", help="Archive to write, ending in .zip.")]
+
+
+@app.command("got10k")
+def submit_got10k(
+    results: _Results,
+    *,
+    root: _Root,
+    output: _Output,
+    split: Annotated[str, typer.Option(help="`test`, or `val` to try the format.")] = "test",
+    repetitions: Annotated[
+        bool, typer.Option("--repetitions", help="The tracker is not deterministic: three runs a sequence.")
+    ] = False,
+) -> None:
+    """Write the archive for the GOT-10k server: boxes and times of every sequence.
+
+    Example: aiatrack submit got10k runs/lite --root /data/GOT-10k -o lite.zip
+    """
+    benchmark = open_benchmark(f"got10k_{split}", root)
+    files = collect_got10k(results, benchmark, deterministic=not repetitions)
+    write_submission(files, output)
+    Console().print(
+        f"wrote {output}: {len(benchmark.sequences)} sequences, {len(files)} files", highlight=False
+    )
+
+
+@app.command("trackingnet")
+def submit_trackingnet(results: _Results, *, root: _Root, output: _Output) -> None:
+    """Write the archive for the TrackingNet server: one flat file a sequence.
+
+    Example: aiatrack submit trackingnet runs/lite --root /data/TrackingNet -o lite.zip
+    """
+    files = collect_trackingnet(results, open_benchmark("trackingnet", root))
+    write_submission(files, output)
+    Console().print(f"wrote {output}: {len(files)} sequences", highlight=False)
+
+
+@app.command("text")
+def submit_text(
+    results: _Results,
+    *,
+    benchmark: Annotated[str, typer.Option("--benchmark", "-b", help="Whose results these are.")],
+    root: Annotated[Path, typer.Option(help="Folder of the benchmark, or of flat files NAME.txt.")],
+    dialect: Annotated[str, typer.Option(help=f"One of {', '.join(DIALECTS)}.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    first_pixel: Annotated[
+        int, typer.Option(min=0, max=1, help="Number of the first pixel in the files that are read.")
+    ] = 0,
+) -> None:
+    """Rewrite text results in another dialect: delimiter, integers, prefix, first pixel.
+
+    Example: aiatrack submit text runs/lite -b otb100 --root OTB100 --dialect pytracking -o for_pytracking
+    """
+    opened = open_benchmark(benchmark, root)
+    prefix = opened.description.result_prefix
+    names = [sequence.name for sequence in opened.sequences]
+    chosen = select_dialect(dialect)
+    boxes = import_results(results, names, prefix=prefix, first_pixel=first_pixel)
+    paths = write_results(boxes, output, chosen, prefix=prefix)
+    Console().print(f"wrote {len(paths)} files to {output}", highlight=False)

@@ -1,0 +1,118 @@
+"""What a report says, before it is laid out: trackers side by side on each benchmark."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from aiatrack.errors import DataError
+from aiatrack.evaluation.benchmark import Benchmark
+from aiatrack.evaluation.entry import Entry
+from aiatrack.evaluation.intervals import PairedDifference, paired_difference
+from aiatrack.evaluation.rules import RuleSet, select_rules
+from aiatrack.evaluation.scoring import Score
+
+WORST_SEQUENCES = 10
+"""How many sequences a report shows pictures of."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Trackers on one benchmark under one rule set, in the order in which they were given."""
+
+    benchmark: Benchmark
+    rules: RuleSet
+    entries: tuple[Entry, ...]
+    scores: tuple[Score, ...]
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """Names of the trackers."""
+        return tuple(entry.tracker for entry in self.entries)
+
+    @cached_property
+    def best(self) -> int:
+        """Which tracker has the highest headline number."""
+        return int(np.argmax([score.overall() for score in self.scores]))
+
+    @cached_property
+    def differences(self) -> dict[tuple[int, int], PairedDifference]:
+        """Headline number of one tracker less another's, for every pair with the first given first."""
+        return {
+            (i, j): paired_difference(self.scores[i], self.scores[j])
+            for i in range(len(self.scores))
+            for j in range(i + 1, len(self.scores))
+        }
+
+    @cached_property
+    def attributes(self) -> dict[str, tuple[Score | None, ...]]:
+        """Parts of each tracker's score by challenge; None where none of its sequences has it."""
+        parts = [
+            entry.score_attributes(score) for entry, score in zip(self.entries, self.scores, strict=True)
+        ]
+        names = dict.fromkeys(name for part in parts for name in part)
+        return {name: tuple(part.get(name) for part in parts) for name in names}
+
+    def worst_sequences(self, count: int = WORST_SEQUENCES) -> list[tuple[str, float]]:
+        """Sequences with the lowest headline numbers of the first tracker, and those; the worst first."""
+        score = self.scores[0]
+        values = score.values["success_auc"]
+        return [
+            (score.sequence_names[i], float(values[i])) for i in np.argsort(values, kind="stable")[:count]
+        ]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All comparisons, one for each benchmark."""
+
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """Names of all trackers, in the order in which they were given."""
+        return tuple(dict.fromkeys(name for comparison in self.comparisons for name in comparison.trackers))
+
+    @property
+    def notes(self) -> list[str]:
+        """What readers must know, with tracker and benchmark."""
+        notes = []
+        for comparison in self.comparisons:
+            for entry, score in zip(comparison.entries, comparison.scores, strict=True):
+                where = f"{entry.tracker} on {comparison.benchmark.name}"
+                notes += [f"{where}: {note}" for note in (*entry.results.notes, *score.notes)]
+                left_out = [problem.sequence for problem in entry.results.problems]
+                if left_out:
+                    notes.append(f"{where}: {len(left_out)} sequences left out: {', '.join(left_out)}")
+        return notes
+
+
+def build_report(entries: Sequence[Entry], rules: str | None = None) -> Report:
+    """Group entries by benchmark and score them.
+
+    Args:
+        entries: trackers on benchmarks; the first of a benchmark is the one whose worst sequences are shown.
+        rules: name of a rule set for all benchmarks; each benchmark's usual one if None.
+
+    Raises:
+        DataError: no entries, or two of the same tracker on the same benchmark.
+        SettingsError: unknown rule set.
+    """
+    if not entries:
+        raise DataError("a report needs the results of one tracker on one benchmark at least")
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        group = groups.setdefault(entry.benchmark.name, [])
+        if entry.tracker in {other.tracker for other in group}:
+            raise DataError(
+                f"two results are called {entry.tracker!r} on {entry.benchmark.name}: name them apart"
+            )
+        group.append(entry)
+    return Report(tuple(_compare(group, rules) for group in groups.values()))
+
+
+def _compare(entries: list[Entry], rules: str | None) -> Comparison:
+    benchmark = entries[0].benchmark
+    chosen = select_rules(rules or benchmark.description.rules)
+    return Comparison(benchmark, chosen, tuple(entries), tuple(entry.score(chosen) for entry in entries))

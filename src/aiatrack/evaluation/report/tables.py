@@ -1,0 +1,161 @@
+"""Tables of a report, and the three text formats for them."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiatrack.evaluation.intervals import bootstrap_interval
+from aiatrack.evaluation.report.comparison import Comparison, Report
+
+METRIC_COLUMNS = {
+    "success_auc": "AUC",
+    "precision": "P",
+    "normalised_precision": "P_norm",
+    "average_overlap": "AO",
+    "success_at_50": "SR 0.5",
+    "success_at_75": "SR 0.75",
+}
+"""Short column titles by metric."""
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """Plain text in rows; numbers are already written out."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best_rows: frozenset[int] = frozenset()
+    """Rows of the best tracker, to be set off."""
+
+
+def tabulate_scores(comparison: Comparison) -> ReportTable:
+    """Every tracker's numbers with the headline's 95 % interval and speed."""
+    rows = []
+    for entry, score in zip(comparison.entries, comparison.scores, strict=True):
+        interval = bootstrap_interval(score)
+        speed = entry.results.frames_per_second
+        rows.append(
+            (
+                entry.tracker,
+                *(_points(score.overall(metric)) for metric in METRIC_COLUMNS),
+                f"{_points(interval.low)} - {_points(interval.high)}",
+                str(len(score.sequence_names)),
+                "" if speed is None else f"{speed:.1f}",
+            )
+        )
+    title = f"{comparison.benchmark.description.title}, rules: {comparison.rules.name}"
+    header = ("tracker", *METRIC_COLUMNS.values(), "AUC, 95 % interval", "sequences", "frames/s")
+    return ReportTable(title, header, tuple(rows), frozenset({comparison.best}))
+
+
+def tabulate_differences(comparison: Comparison) -> ReportTable:
+    """Paired differences of the headline number, every pair of trackers."""
+    rows = []
+    for (first, second), found in comparison.differences.items():
+        rows.append(
+            (
+                comparison.trackers[first],
+                comparison.trackers[second],
+                f"{100 * found.difference:+.2f}",
+                f"{100 * found.interval.low:+.2f} to {100 * found.interval.high:+.2f}",
+                f"{found.p_value:.4f}",
+                "yes" if found.significant else "no",
+            )
+        )
+    header = ("tracker", "less", "AUC points", "95 % interval", "p", "significant")
+    title = f"Differences on {comparison.benchmark.description.title}, paired bootstrap over sequences"
+    return ReportTable(title, header, tuple(rows))
+
+
+def tabulate_attributes(comparison: Comparison) -> ReportTable:
+    """Headline number by challenge."""
+    rows = []
+    for name, parts in comparison.attributes.items():
+        count = max(len(part.sequence_names) for part in parts if part is not None)
+        cells = ("" if part is None else _points(part.overall()) for part in parts)
+        rows.append((name, str(count), *cells))
+    header = ("challenge", "sequences", *comparison.trackers)
+    return ReportTable(f"AUC by challenge on {comparison.benchmark.description.title}", header, tuple(rows))
+
+
+def all_tables(report: Report) -> list[ReportTable]:
+    """Every table of a report in reading order, empty ones left out."""
+    makers: tuple[Callable[[Comparison], ReportTable], ...] = (
+        tabulate_scores,
+        tabulate_differences,
+        tabulate_attributes,
+    )
+    tables = [make(comparison) for comparison in report.comparisons for make in makers]
+    return [table for table in tables if table.rows]
+
+
+def to_markdown(report: Report) -> str:
+    """The tables as Markdown, the best tracker in bold, notes below."""
+    parts = ["# Tracking report\n"]
+    for table in all_tables(report):
+        parts.append(f"## {table.title}\n")
+        parts.append(_markdown_row(table.header))
+        parts.append(_markdown_row(["---"] + ["---:"] * (len(table.header) - 1)))
+        for index, row in enumerate(table.rows):
+            bold = index in table.best_rows
+            parts.append(_markdown_row([f"**{cell}**" if bold and cell else cell for cell in row]))
+        parts.append("")
+    parts += [f"- {_markdown_text(note)}" for note in report.notes]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def to_csv(report: Report) -> str:
+    """Every number in full precision, a row for each benchmark, tracker, sequence (or `all`) and metric."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("benchmark", "rules", "tracker", "sequence", "metric", "value", "low", "high"))
+    for comparison in report.comparisons:
+        for tracker, score in zip(comparison.trackers, comparison.scores, strict=True):
+            start = (comparison.benchmark.name, comparison.rules.name, tracker)
+            for metric in METRIC_COLUMNS:
+                interval = bootstrap_interval(score, metric)
+                writer.writerow((*start, "all", metric, score.overall(metric), interval.low, interval.high))
+                for name, value in zip(score.sequence_names, score.values[metric].tolist(), strict=True):
+                    writer.writerow((*start, name, metric, value, "", ""))
+    return stream.getvalue()
+
+
+def to_latex(report: Report) -> str:
+    """The tables as LaTeX with `booktabs`, the best tracker in bold."""
+    parts = ["% Needs \\usepackage{booktabs}"]
+    for table in all_tables(report):
+        columns = "l" + "r" * (len(table.header) - 1)
+        parts += ["\\begin{table}", "\\centering", f"\\caption{{{_latex_text(table.title)}}}"]
+        parts += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _latex_row(table.header), "\\midrule"]
+        for index, row in enumerate(table.rows):
+            parts.append(_latex_row(row, bold=index in table.best_rows))
+        parts += ["\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
+    return "\n".join(parts)
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.2f}"
+
+
+def _markdown_text(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _markdown_row(cells: tuple[str, ...] | list[str]) -> str:
+    return "| " + " | ".join(_markdown_text(cell) for cell in cells) + " |"
+
+
+def _latex_text(text: str) -> str:
+    escapes = {mark: f"\\{mark}" for mark in "&%$#_{}"} | {
+        "\\": "\\textbackslash{}",
+        "~": "\\textasciitilde{}",
+        "^": "\\textasciicircum{}",
+    }
+    return "".join(escapes.get(mark, mark) for mark in text)
+
+
+def _latex_row(cells: tuple[str, ...], *, bold: bool = False) -> str:
+    written = [_latex_text(cell) for cell in cells]
+    return " & ".join(f"\\textbf{{{cell}}}" if bold and cell else cell for cell in written) + " \\\\"
