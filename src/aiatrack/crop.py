@@ -84,7 +84,9 @@ def check_frame(frame: Image) -> None:
         FrameError: it is not; the message says how to convert it.
     """
     if not isinstance(frame, np.ndarray):
-        raise FrameError(f"a frame is a NumPy array of shape (H, W, 3) and type uint8; got {type(frame).__name__}")
+        raise FrameError(
+            f"a frame is a NumPy array of shape (H, W, 3) and type uint8; got {type(frame).__name__}"
+        )
     if frame.ndim != 3 or frame.shape[2] != 3:
         raise FrameError(
             f"a frame has shape (H, W, 3); got {frame.shape}: repeat the channel of a grey image three times, "

@@ -23,7 +23,9 @@ class ModelSettings(FrozenSettings):
 def preset_names() -> list[str]:
     """Names of the shipped models, such as `lite`."""
     folder = resources.files("aiatrack.config") / "presets"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
 
 
 def load_preset(name: str) -> ModelSettings:
@@ -33,7 +35,9 @@ def load_preset(name: str) -> ModelSettings:
         SettingsError: no preset of that name; the message lists those that exist.
     """
     if name not in preset_names():
-        raise SettingsError(f"there is no model {name!r}: choose one of {', '.join(preset_names())}, or a weights file")
+        raise SettingsError(
+            f"there is no model {name!r}: choose one of {', '.join(preset_names())}, or a weights file"
+        )
     text = (resources.files("aiatrack.config") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return ModelSettings.parse(yaml.safe_load(text), origin=f"preset {name}")
 

@@ -1,14 +1,17 @@
 """Tensors in, tensors out: backbone, positions, attention, transformer, heads, RoI pooling, weights on disk."""
 
 from aiatrack.model.attention import ProjectedReferences
+from aiatrack.model.complexity import Complexity, measure_complexity
 from aiatrack.model.heads import CornerPrediction
 from aiatrack.model.network import AiATrack, Location, Memory, build_network, target_region
+from aiatrack.model.published import read_published_checkpoint
 from aiatrack.model.roi_pooling import precise_roi_pool
 from aiatrack.model.transformer import Reference
 from aiatrack.model.weights import load_network, load_state, load_weights, save_weights
 
 __all__ = [
     "AiATrack",
+    "Complexity",
     "CornerPrediction",
     "Location",
     "Memory",
@@ -18,7 +21,9 @@ __all__ = [
     "load_network",
     "load_state",
     "load_weights",
+    "measure_complexity",
     "precise_roi_pool",
+    "read_published_checkpoint",
     "save_weights",
     "target_region",
 ]

@@ -17,7 +17,9 @@ _EPS = 1e-3
 class SameConv2d(nn.Conv2d):
     """Bias-free convolution padded as TensorFlow's "same": a stride of 2 pads more at the right and bottom."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int, groups: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int, groups: int
+    ) -> None:
         even = kernel_size - stride
         self.asymmetric = stride > 1
         self.edges = (even // 2, even - even // 2) * 2
@@ -32,7 +34,9 @@ class SameConv2d(nn.Conv2d):
 class InvertedResidual(nn.Module):
     """Expand by 1x1, filter by depth-wise convolution, project by 1x1 (Sandler et al., CVPR 2018)."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel: int, stride: int, expansion: int
+    ) -> None:
         super().__init__()
         width = in_channels * expansion
         self.residual = stride == 1 and in_channels == out_channels
@@ -90,5 +94,10 @@ class EfficientNetLite0(nn.Module):
 
     def fold(self) -> None:
         """Write the frozen norms into the convolutions, in place."""
-        norms = {"_conv_stem": "_bn0", "_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
+        norms = {
+            "_conv_stem": "_bn0",
+            "_expand_conv": "_bn0",
+            "_depthwise_conv": "_bn1",
+            "_project_conv": "_bn2",
+        }
         fold_frozen_norms(self, norms)

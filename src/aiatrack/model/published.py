@@ -43,6 +43,7 @@ _HARMLESS_DATA = {
     ("datetime", "timedelta"),
     ("collections", "defaultdict"),
     ("argparse", "Namespace"),
+    ("_codecs", "encode"),
     ("numpy.core.multiarray", "scalar"),
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "scalar"),
@@ -135,7 +136,9 @@ def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     except WeightsError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything at all
-        raise WeightsError(f"{path} is not a readable PyTorch checkpoint: {type(error).__name__}: {error}") from error
+        raise WeightsError(
+            f"{path} is not a readable PyTorch checkpoint: {type(error).__name__}: {error}"
+        ) from error
     state = checkpoint.get("net") if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict) or not state:
         raise WeightsError(f"{path} holds no network: expected a dict with the state dict under 'net'")

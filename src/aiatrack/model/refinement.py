@@ -20,7 +20,9 @@ class InnerAttention(nn.Module):
     sine position of their key, and V' the normalised vectors themselves. Heads share its parameters.
     """
 
-    def __init__(self, query_tokens: int, inner_channels: int, *, dropout: float, positions: bool = True) -> None:
+    def __init__(
+        self, query_tokens: int, inner_channels: int, *, dropout: float, positions: bool = True
+    ) -> None:
         super().__init__()
         self.positions = positions
         self.projection = nn.Linear(query_tokens, inner_channels)

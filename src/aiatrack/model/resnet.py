@@ -80,4 +80,6 @@ class ResNet50(nn.Module):
 
 def _stage(in_channels: int, channels: int, *, blocks: int, stride: int) -> nn.Sequential:
     widths = [in_channels] + [channels * Bottleneck.expansion] * (blocks - 1)
-    return nn.Sequential(*(Bottleneck(width, channels, stride if i == 0 else 1) for i, width in enumerate(widths)))
+    return nn.Sequential(
+        *(Bottleneck(width, channels, stride if i == 0 else 1) for i, width in enumerate(widths))
+    )

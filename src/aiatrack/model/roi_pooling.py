@@ -36,7 +36,9 @@ def _bin_weights(start: Tensor, end: Tensor, bins: int, cells: int) -> Tensor:
     integral = _hat_integral(offset).diff(dim=-2)
     empty = bin_width <= 0
     safe_width = torch.where(empty, torch.ones_like(bin_width), bin_width)
-    return torch.where(empty[..., None, None], torch.zeros_like(integral), integral / safe_width[..., None, None])
+    return torch.where(
+        empty[..., None, None], torch.zeros_like(integral), integral / safe_width[..., None, None]
+    )
 
 
 def _hat_integral(t: Tensor) -> Tensor:

@@ -59,7 +59,9 @@ def load_weights(path: Path) -> tuple[ModelSettings, dict[str, Tensor]]:
         WeightsError: no such file, damaged, or not written by `save_weights`.
     """
     if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}: give a model's name or an existing .safetensors file")
+        raise WeightsError(
+            f"there is no weights file {path}: give a model's name or an existing .safetensors file"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -1,0 +1,55 @@
+"""`aiatrack info`: what a model is."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from aiatrack.cli.terminal import console
+
+
+def info(
+    model: Annotated[str, typer.Argument(help="Name of a shipped model, or a weights file.")] = "lite",
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show a model's settings, parameters and arithmetic.
+
+    **Examples**
+
+    `aiatrack info lite`
+
+    `aiatrack info my.safetensors --json`
+    """
+    from aiatrack.api import read_model_settings
+    from aiatrack.model import build_network, measure_complexity
+
+    settings = read_model_settings(model)
+    complexity = measure_complexity(build_network(settings.network).eval(), settings.tracking.ensemble_size)
+    figures = {
+        "parameters": complexity.parameters,
+        "encode_macs": complexity.encode_macs,
+        "remember_macs": complexity.remember_macs,
+        "locate_macs": complexity.locate_macs,
+        "frame_macs": complexity.frame_macs,
+    }
+    plain = settings.model_dump(mode="json")
+    if as_json:
+        typer.echo(json.dumps(plain | figures, indent=2))
+        return
+    table = Table("", settings.name, title=f"model {settings.name}", show_header=False)
+    for room in ("network", "tracking"):
+        table.add_section()
+        for name, value in plain[room].items():
+            table.add_row(name.replace("_", " "), str(value))
+    table.add_section()
+    table.add_row("parameters", f"{complexity.parameters / 1e6:.2f} million")
+    table.add_row("encode one crop", _giga(complexity.encode_macs))
+    table.add_row("remember a reference", _giga(complexity.remember_macs))
+    table.add_row("locate, full ensemble", _giga(complexity.locate_macs))
+    table.add_row("one tracked frame", _giga(complexity.frame_macs))
+    console.print(table)
+
+
+def _giga(macs: int) -> str:
+    return f"{macs / 1e9:.3f} GMACs"

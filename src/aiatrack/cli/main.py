@@ -1,0 +1,56 @@
+"""The command line: registers the commands, turns errors of our tree into one line and an exit code."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from aiatrack import __version__
+from aiatrack.cli import benchmarks
+from aiatrack.cli.convert import convert
+from aiatrack.cli.demo import demo
+from aiatrack.cli.info import info
+from aiatrack.cli.score import score
+from aiatrack.cli.terminal import errors
+from aiatrack.cli.track import track
+from aiatrack.errors import AiATrackError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (track, convert, score):
+    app.command(no_args_is_help=True)(command)
+for command in (demo, info):
+    app.command()(command)
+app.add_typer(benchmarks.app, name="benchmarks")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aiatrack {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _describe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Point at a thing in a video, once, with a box; aiatrack follows it.
+
+    Start with `aiatrack demo`, then `aiatrack track film.mp4 --box 120,80,64,48`.
+    """
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        app()
+    except AiATrackError as error:
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)

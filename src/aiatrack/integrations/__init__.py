@@ -1,0 +1,1 @@
+"""Other libraries' shapes of a tracker, on top of the api."""

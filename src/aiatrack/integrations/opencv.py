@@ -1,0 +1,63 @@
+"""OpenCV's tracker interface."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.api import load_tracker
+from aiatrack.errors import SettingsError
+from aiatrack.tracking import TrackResult
+
+
+class OpenCVTracker:
+    """Stands in for `cv2.TrackerCSRT_create()`: `init(image, box)`, then `update(image) -> (ok, box)`.
+
+    Frames are BGR, boxes whole pixels, as in OpenCV. `result` keeps what the last call found, unrounded.
+
+    Args:
+        model: as in `aiatrack.load_tracker`.
+        device: as in `aiatrack.load_tracker`.
+        min_predicted_iou: `ok` is False below this predicted overlap with the target, in [0, 1].
+
+    Example:
+        >>> tracker = OpenCVTracker()  # was: cv2.TrackerCSRT_create()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, model: str | Path = "lite", device: str = "auto", *, min_predicted_iou: float = 0.3
+    ) -> None:
+        if not 0 <= min_predicted_iou <= 1:
+            raise SettingsError(f"min_predicted_iou lies in [0, 1]; got {min_predicted_iou}")
+        self._tracker = load_tracker(model, device, color="bgr")
+        self._min_predicted_iou = min_predicted_iou
+        self.result: TrackResult | None = None
+
+    def init(self, image: npt.NDArray[np.uint8], box: Sequence[float] | npt.NDArray[Any]) -> None:
+        """Begin to follow what is inside a box.
+
+        Args:
+            image: `(H, W, 3)` uint8 BGR.
+            box: left, top, width, height, px.
+
+        Raises:
+            FrameError: the image is not `(H, W, 3)` uint8.
+            BoxError: the box is malformed or outside the image.
+        """
+        self.result = self._tracker.start(image, box)
+
+    def update(self, image: npt.NDArray[np.uint8]) -> tuple[bool, tuple[int, int, int, int]]:
+        """Find the target in the next image.
+
+        Returns:
+            Whether the tracker believes in the box, and the box: left, top, width, height, whole px.
+
+        Raises:
+            TrackingError: `init` has not been called.
+            FrameError: the image is not like the first one.
+        """
+        self.result = self._tracker.update(image)
+        left, top, width, height = (round(value) for value in self.result.box_xywh)
+        return self.result.predicted_iou >= self._min_predicted_iou, (left, top, width, height)
