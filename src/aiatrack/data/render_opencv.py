@@ -15,6 +15,7 @@ from aiatrack.data.plan import OverlayPlan, ViewPlan
 Image = npt.NDArray[np.uint8]
 Padding = npt.NDArray[np.bool_]
 _BLACK = (0, 0, 0, 0)
+_ALL_CHROMA = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
 
 
 def render_views(
@@ -55,7 +56,7 @@ def render_view(view: ViewPlan, images: ImageBank, crop_size: int, crop: Image, 
         padding[...] = False
     else:
         np.copyto(padding, outside)
-        crop[outside] = 0
+        np.multiply(crop, ~outside[..., None], out=crop)
 
 
 def _warp(source: Image, inverse: Matrix, width: int, height: int) -> Image:
@@ -151,6 +152,7 @@ def _add_noise(pixels: Image, view: ViewPlan) -> Image:
 
 
 def _compress(pixels: Image, quality: int) -> Image:
-    done, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _ALL_CHROMA]
+    done, data = cv2.imencode(".jpg", pixels[..., ::-1], options)
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if done else None
     return np.asarray(decoded[..., ::-1], dtype=np.uint8) if decoded is not None else pixels

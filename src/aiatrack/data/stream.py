@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,9 +15,13 @@ from aiatrack.data.corpus import Part
 from aiatrack.data.images import ImageBank
 from aiatrack.data.plan import SamplePlan
 from aiatrack.data.render_opencv import render_views
+from aiatrack.data.render_torch import TorchRenderer
 from aiatrack.data.sampling import Sampler
 from aiatrack.data.sources import open_sources
+from aiatrack.data.stacked_plans import StackedPlans, stack_plans
 from aiatrack.errors import SettingsError
+
+_Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,16 @@ class _BatchPlaces:
     def plans(self, sampler: Sampler, step: int) -> list[SamplePlan]:
         first = self.rank * self.batch_size
         return [sampler.plan(self.seed, step, first + place) for place in range(self.batch_size)]
+
+
+class _PlannedBatches(Dataset[StackedPlans]):
+    """The plans of batch k for every k, to be drawn elsewhere."""
+
+    def __init__(self, sampler: Sampler, places: _BatchPlaces) -> None:
+        self.sampler, self.places = sampler, places
+
+    def __getitem__(self, step: int) -> StackedPlans:
+        return stack_plans(self.places.plans(self.sampler, step))
 
 
 class _RenderedBatches(Dataset[SampleBatch]):
@@ -101,6 +115,7 @@ def build_batches(
     world_size: int = 1,
     start_step: int = 0,
     part: Part = "train",
+    device: torch.device | str = "cpu",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[SampleBatch]:
     """Open the sources and return the endless stream of batches from step `start_step`.
@@ -119,6 +134,7 @@ def build_batches(
         world_size: number of processes.
         start_step: number of the first batch.
         part: of the sources, for training or for validation.
+        device: where batches are drawn and stay. A GPU needs room for all images, four bytes a pixel.
         progress: told of images decoded while the store is made, which happens once.
 
     Raises:
@@ -128,13 +144,14 @@ def build_batches(
     places = _BatchPlaces(batch_size, seed, rank, world_size)
     images, corpus = open_sources(settings, part=part, progress=progress)
     sampler = Sampler(corpus, settings, crop_size=crop_size, search_factor=search_factor)
-    return _load_ahead(_RenderedBatches(sampler, images, places), settings, start_step)
+    if torch.device(device).type == "cpu":
+        return _load_ahead(_RenderedBatches(sampler, images, places), settings, start_step)
+    renderer = TorchRenderer(images, crop_size=crop_size, device=torch.device(device))
+    return map(renderer.render, _load_ahead(_PlannedBatches(sampler, places), settings, start_step))
 
 
-def _load_ahead(
-    batches: Dataset[SampleBatch], settings: DataSettings, start_step: int
-) -> Iterator[SampleBatch]:
-    loader: DataLoader[SampleBatch] = DataLoader(
+def _load_ahead(batches: Dataset[_Batch], settings: DataSettings, start_step: int) -> Iterator[_Batch]:
+    loader: DataLoader[_Batch] = DataLoader(
         batches,
         batch_size=None,
         sampler=itertools.count(start_step),
