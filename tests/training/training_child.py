@@ -1,4 +1,4 @@
-"""A training run in a process of its own, to be killed or to be one of many: `training_child.py FOLDER SETTINGS`."""
+"""A run in a process of its own, to be killed or to be one of many: `training_child.py FOLDER SETTINGS`."""
 
 import sys
 from pathlib import Path

@@ -7,6 +7,7 @@ from aiatrack.training.loop import RunSummary, TrainingRun
 from aiatrack.training.losses import LossReport, giou_loss, iou_loss, l1_loss, weighted_losses
 from aiatrack.training.objective import TrackingObjective
 from aiatrack.training.observers import MetricsJournal, Observer, TensorBoardLog
+from aiatrack.training.plan import TrainingPlan, plan_training
 from aiatrack.training.surroundings import BatchStream, CorpusStream, PictureWriter, Surroundings, Validation
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Surroundings",
     "TensorBoardLog",
     "TrackingObjective",
+    "TrainingPlan",
     "TrainingRun",
     "Validation",
     "build_initial_network",
@@ -29,5 +31,6 @@ __all__ = [
     "iou_loss",
     "l1_loss",
     "load_checkpoint",
+    "plan_training",
     "weighted_losses",
 ]

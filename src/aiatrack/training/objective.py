@@ -57,7 +57,7 @@ def _both_ways(
     """Teach every sample twice: its search region and its short-term reference also change places.
 
     Both are jittered crops of the same target, so the second lesson costs no pass of the encoder. The
-    proposals move along with the box that they were drawn around, which leaves their overlap with it as it was.
+    proposals move along with the box that they were drawn around, which leaves their overlap as it was.
     """
     long_term, *between, short_term = references
     search_box, short_box = batch.search_boxes_xywh, batch.reference_boxes_xywh[:, -1]

@@ -1,0 +1,27 @@
+"""The dry run."""
+
+from training_samples import SampleStream
+
+from aiatrack.training import build_initial_network, plan_training
+from aiatrack.training.plan import count_parameters
+
+
+def test_a_plan_adds_up(change):
+    settings = change(steps=1000, accumulation=2)
+    network = build_initial_network(settings)
+    plan = plan_training(settings, network, SampleStream(batch_size=4), measured_steps=2)
+    assert plan.global_batch_size == 8 and plan.samples == 8000 and plan.processes == 1
+    assert plan.samples_per_second * plan.seconds_per_step == 8
+    assert abs(plan.hours * 3600 - 1000 * plan.seconds_per_step) < 1e-6
+    assert 0 <= plan.data_wait_share <= 1
+    assert plan.peak_memory_bytes > 10 * 2**20
+    assert plan.device.startswith("cpu")
+
+
+def test_parameters_are_counted_once(change):
+    network = build_initial_network(change())
+    counts = count_parameters(network)
+    assert sum(counts.values()) == sum(p.numel() for p in network.parameters())
+    assert counts["embeddings"] == 2 * network.settings.channels
+    plan = plan_training(change(), network, SampleStream(batch_size=4), measured_steps=1)
+    assert plan.trained_parameters == sum(counts.values()) - counts["backbone"]
