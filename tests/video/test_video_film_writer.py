@@ -24,7 +24,7 @@ from film_making import (
 )
 
 from aiatrack.errors import FrameError, OutputError, SettingsError
-from aiatrack.video import Frame, VideoWarning, open_film, open_frames
+from aiatrack.video import Frame, VideoWarning, audio_track, open_film, open_frames
 
 SUFFIXES = [".mp4", ".mov", ".mkv", ".m4v"]
 
@@ -159,6 +159,16 @@ def test_sound_that_does_not_fit_is_left_out_with_a_warning(tmp_path: Path) -> N
         write_film(tmp_path / "out.mp4", [0.0, 0.04], audio_from=source)
     assert sound_times(tmp_path / "out.mp4") == []
     assert len(probe(tmp_path / "out.mp4")["times"]) == 2
+
+
+def test_sound_that_the_container_refuses_late_is_left_out_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio_track, "_fits", lambda codec, container_format: True)
+    source = make_film(tmp_path / "source.mkv", 10, audio="flac")
+    with pytest.warns(VideoWarning, match="cannot be copied and is left out"):
+        write_film(tmp_path / "out.mov", [0.0, 0.04], audio_from=source)
+    assert len(probe(tmp_path / "out.mov")["times"]) == 2
 
 
 def test_film_without_sound_stays_without(tmp_path: Path) -> None:

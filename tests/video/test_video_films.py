@@ -133,6 +133,14 @@ def test_times_start_at_zero_where_the_stream_starts_late(tmp_path: Path) -> Non
     assert [frame.time_s for frame in frames] == pytest.approx([0.0, 0.04, 0.08, 0.12, 0.16], abs=1e-6)
 
 
+def test_avi_with_reordered_frames_is_timed_in_order(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.avi", 20, options={"bf": "3", "b-adapt": "0"})
+    frames = read_all(film)
+    assert [frame.time_s for frame in frames] == pytest.approx([index / RATE for index in range(20)])
+    assert_marks(frames, list(range(20)))
+    assert [frame.index for frame in read_all(film, start_s=0.4)] == list(range(10, 20))
+
+
 @pytest.mark.parametrize(("width", "height"), [(33, 17), (63, 48), (64, 47), (2, 2), (1, 1)])
 def test_odd_sizes(tmp_path: Path, width: int, height: int) -> None:
     images = [np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)] * 2

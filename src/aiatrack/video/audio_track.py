@@ -17,6 +17,18 @@ from aiatrack.errors import VideoError
 from aiatrack.video.film_container import describe_av_error, open_container, timeline_origin
 from aiatrack.video.frames import VideoWarning
 
+_MP4_CODECS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
+_MOV_CODECS = frozenset(
+    {"aac", "ac3", "alac", "eac3", "mp3", "pcm_s16be", "pcm_s16le", "pcm_s24be", "pcm_s24le"}
+)
+_CODECS = {"mp4": _MP4_CODECS, "mov": _MOV_CODECS}
+"""What players expect, by FFmpeg's name of the format; its muxers accept more and then fail at the end."""
+
+
+def _fits(codec: str, container_format: str) -> bool:
+    """Whether the sound can be carried over; Matroska takes every codec that FFmpeg knows."""
+    return codec in _CODECS.get(container_format, {codec}) and codec != "unknown"
+
 
 class AudioTrack:
     """Reads a film's first sound track in step with the pictures written to another film.
@@ -35,8 +47,8 @@ class AudioTrack:
         if not self._container.streams.audio:
             return
         source = self._container.streams.audio[0]
-        if source.codec_context is None or source.codec_context.codec.name not in target.supported_codecs:
-            codec = source.codec_context.codec.name if source.codec_context else "unknown"
+        codec = source.codec_context.codec.canonical_name if source.codec_context else "unknown"
+        if not _fits(codec, target.format.name):
             self._warn(
                 f"its sound ({codec}) does not fit into {target.format.name} and is left out; try .mkv"
             )

@@ -31,6 +31,10 @@ MAX_MISSING_TAIL_S = 0.5
 """A film that ends this much before its declared duration counts as cut short."""
 
 
+FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
+"""Their packets are stamped in the order of decoding, which B-frames set apart from that of showing."""
+
+
 class FilmSource(FrameSource):
     """A film file: any container and codec of FFmpeg, 8 bit and deeper, grey, palette or with alpha.
 
@@ -59,8 +63,6 @@ class FilmSource(FrameSource):
         self._begin(frame_rate)
 
     def _begin(self, frame_rate: Fraction | float | None) -> None:
-        self._damaged = 0
-        self._packets = 0
         self._last_error = ""
         self._end_s = 0.0
         self._orientation: Orientation | None = None
@@ -83,6 +85,9 @@ class FilmSource(FrameSource):
             self._container.close()
             raise
         self._origin = timeline_origin(self._container, self._stream)
+        self._by_decoding_order = self._container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES
+        self._damaged = 0
+        self._packets = 0
 
     def _release(self) -> None:
         self._container.close()
@@ -120,8 +125,7 @@ class FilmSource(FrameSource):
 
     def _read(self) -> Generator[Frame, None, None]:
         pictures, index = self._pictures_near_start()
-        for picture in pictures:
-            time_s = self._time_s(picture, index or 0)
+        for time_s, picture in pictures:
             if self._span.is_over(time_s):
                 break
             if self._span.is_before(time_s):
@@ -137,27 +141,38 @@ class FilmSource(FrameSource):
         if self._damaged:
             self._warn(f"{self._damaged} damaged frames could not be decoded and were skipped")
 
-    def _pictures_near_start(self) -> tuple[Iterator[VideoFrame], int | None]:
-        """Decoded pictures and the index of the first, None where a seek has left it unknown."""
-        start_s = self._span.start_s
-        if not start_s or not self._regular or self._stream.start_time is None or not self._stream.time_base:
-            return self._decode(), 0
-        target = (Fraction(start_s) + self._origin) / self._stream.time_base
+    def _pictures_near_start(self) -> tuple[Iterator[tuple[float, VideoFrame]], int | None]:
+        """Pictures with their times and the index of the first, None where a seek has left it unknown."""
+        start_s, time_base = self._span.start_s, self._stream.time_base
+        timed = self._stream.start_time is not None and not self._by_decoding_order
+        if not start_s or not self._regular or not timed or not time_base:
+            return self._time_pictures(), 0
         try:
-            self._container.seek(int(target), stream=self._stream)
-            pictures = self._decode()
+            self._container.seek(int((Fraction(start_s) + self._origin) / time_base), stream=self._stream)
+            pictures = self._time_pictures()
             first = next(pictures, None)
         except av.FFmpegError:
             first = None
         # Some formats seek to no key frame; what could be decoded then starts too late.
-        if first is not None and first.pts is not None and not self._starts_late(first):
+        if first is not None and first[1].pts is not None and first[0] <= start_s:
             return chain((first,), pictures), None
         self._container.close()
         self._open()
-        return self._decode(), 0
+        return self._time_pictures(), 0
 
-    def _starts_late(self, picture: VideoFrame) -> bool:
-        return self._time_s(picture, 0) > (self._span.start_s or 0.0)
+    def _time_pictures(self) -> Iterator[tuple[float, VideoFrame]]:
+        """Decoded pictures with their times in seconds; one without a stamp follows its predecessor."""
+        period = 1 / Fraction(self.frame_rate or DEFAULT_FRAME_RATE)
+        origin = None if self._by_decoding_order else self._origin
+        time = -period
+        for picture in self._decode():
+            stamp = picture.dts if self._by_decoding_order else picture.pts
+            if stamp is None or picture.time_base is None:
+                time += period
+            else:
+                origin = stamp * picture.time_base if origin is None else origin
+                time = stamp * picture.time_base - origin
+            yield float(time), picture
 
     def _decode(self) -> Iterator[VideoFrame]:
         packets = self._container.demux(self._stream)
@@ -183,11 +198,6 @@ class FilmSource(FrameSource):
     def _on_read_error(self, error: av.FFmpegError) -> None:
         self._last_error = describe_av_error(error)
         self.truncated = True
-
-    def _time_s(self, picture: VideoFrame, index: int) -> float:
-        if picture.pts is None or picture.time_base is None:
-            return float(index / Fraction(self.frame_rate or DEFAULT_FRAME_RATE))
-        return float(picture.pts * picture.time_base - self._origin)
 
     def _count_packets_before(self, picture: VideoFrame) -> int:
         count = 0

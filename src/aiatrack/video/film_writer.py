@@ -3,6 +3,7 @@
 from __future__ import annotations  # PyAV's packets are generic for type checkers only
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -23,7 +24,8 @@ from typing_extensions import Self
 
 from aiatrack.errors import AiATrackError, FrameError, OutputError, SettingsError
 from aiatrack.video.audio_track import AudioTrack, open_audio_track
-from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, Image, check_image
+from aiatrack.video.film_container import describe_av_error
+from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, Image, VideoWarning, check_image
 from aiatrack.video.output_path import check_output_path, output_error
 
 DEFAULT_QUALITY = 21
@@ -35,11 +37,11 @@ TICKS_PER_SECOND = 90_000
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
 # One fragment a key frame while writing; a clean close adds the index of an ordinary MP4 in place.
 
-_CONTAINER_OPTIONS = {
-    ".mp4": _MP4_OPTIONS,
-    ".m4v": _MP4_OPTIONS,
-    ".mov": _MP4_OPTIONS,
-    ".mkv": {"cluster_time_limit": "1000", "flush_packets": "1"},
+_CONTAINERS = {
+    ".mp4": ("mp4", _MP4_OPTIONS),
+    ".m4v": ("mp4", _MP4_OPTIONS),
+    ".mov": ("mov", _MP4_OPTIONS),
+    ".mkv": ("matroska", {"cluster_time_limit": "1000", "flush_packets": "1"}),
 }
 _BT709 = 1
 _LIMITED_RANGE = 1
@@ -106,11 +108,23 @@ class FilmWriter:
         self._time_base = Fraction(
             1, self._rate.numerator * math.ceil(TICKS_PER_SECOND / self._rate.numerator)
         )
-        options = _CONTAINER_OPTIONS[self.path.suffix.lower()]
-        self._container = av.open(str(self.path), "w", container_options=options)
+        container_format, options = _CONTAINERS[self.path.suffix.lower()]
+        self._container = av.open(str(self.path), "w", format=container_format, container_options=options)
         self._stream = self._add_stream(self._container, image)
         self._audio = open_audio_track(self._audio_from, self._container, start_s)
-        self._container.start_encoding()
+        try:
+            self._container.start_encoding()
+        except av.FFmpegError as error:
+            if self._audio is None:
+                raise
+            self._begin_without_sound(image, start_s, error)
+
+    def _begin_without_sound(self, image: Image, start_s: float, error: av.FFmpegError) -> None:
+        self._release()
+        self._audio = self._audio_from = None
+        problem = f"the sound cannot be copied and is left out: {describe_av_error(error)}"
+        warnings.warn(f"{self.path}: {problem}", VideoWarning, stacklevel=4)
+        self._begin(image, start_s)
 
     def _add_stream(self, container: OutputContainer, image: Image) -> VideoStream:
         height, width = image.shape[:2]
@@ -244,8 +258,8 @@ def open_film(
         SettingsError: frame rate or quality out of range.
     """
     target = Path(path).expanduser()
-    if target.suffix.lower() not in _CONTAINER_OPTIONS:
-        known = ", ".join(_CONTAINER_OPTIONS)
+    if target.suffix.lower() not in _CONTAINERS:
+        known = ", ".join(_CONTAINERS)
         raise OutputError(f"cannot write a film to {target}: the name must end in {known}")
     if not 0 <= quality <= 51:
         raise SettingsError(f"quality must lie between 0 (lossless) and 51; got {quality}")
