@@ -279,3 +279,12 @@ def test_unknown_names_and_folders_are_refused(tmp_path: Path):
     put(tmp_path / "cat" / "groundtruth.txt", "1,2,3,4\n")
     with pytest.raises(SettingsError, match="no sequence dog; its names look like cat"):
         open_benchmark("folders", tmp_path).select_sequences(["dog"])
+
+
+def test_sizes_of_images_come_from_the_frames(tmp_path: Path):
+    put(tmp_path / "cat" / "groundtruth.txt", "1,2,3,4\n")
+    (tmp_path / "cat" / "img").mkdir()
+    cv2.imwrite(str(tmp_path / "cat" / "img" / "1.jpg"), np.zeros((48, 64, 3), np.uint8))
+    assert only(open_benchmark("folders", tmp_path), "cat").read_annotation().image_size == (64, 48)
+    put(tmp_path / "cat" / "img" / "1.jpg", "no picture")
+    assert only(open_benchmark("folders", tmp_path), "cat").read_annotation().image_size is None

@@ -31,14 +31,17 @@ def test_each_dialect_writes_its_own_text(tmp_path: Path, name: str, file: str, 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 def test_what_was_written_is_read_back(tmp_path: Path, dialect):
     write_results({"cat": BOXES}, tmp_path, dialect, prefix="own_")
-    back = import_results(tmp_path, ["cat"], prefix="own_", first_pixel=dialect.first_pixel)["cat"]
+    back = import_results(tmp_path, {"cat": 2}, prefix="own_", first_pixel=dialect.first_pixel)["cat"]
     expected = np.trunc(BOXES) if dialect.decimals is None else BOXES.round(4)
     np.testing.assert_allclose(back, expected, atol=1e-9)
 
 
 def test_missing_files_and_unknown_dialects_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="holds no result of cat"):
-        import_results(tmp_path, ["cat"])
+        import_results(tmp_path, {"cat": 2})
+    write_results({"cat": BOXES}, tmp_path, DIALECTS["plain"])
+    with pytest.raises(DataError, match="too short: 3 rows were expected"):
+        import_results(tmp_path, {"cat": 3})
     with pytest.raises(SettingsError, match="plain, tab"):
         select_dialect("matlab")
     (tmp_path / "file").write_text("")

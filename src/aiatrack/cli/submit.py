@@ -69,8 +69,8 @@ def submit_text(
     """
     opened = open_benchmark(benchmark, root)
     prefix = opened.description.result_prefix
-    names = [sequence.name for sequence in opened.sequences]
+    frames = {sequence.name: len(sequence.read_annotation()) for sequence in opened.sequences}
     chosen = select_dialect(dialect)
-    boxes = import_results(results, names, prefix=prefix, first_pixel=first_pixel)
+    boxes = import_results(results, frames, prefix=prefix, first_pixel=first_pixel)
     paths = write_results(boxes, output, chosen, prefix=prefix)
     Console().print(f"wrote {len(paths)} files to {output}", highlight=False)

@@ -1,12 +1,13 @@
 """A benchmark on disk: its description, a root folder, and the reader that fits the two."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from aiatrack.errors import AiATrackError, DataError, SettingsError
 from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription, load_description
+from aiatrack.evaluation.image_size import read_image_size
 from aiatrack.evaluation.layouts import LAYOUTS, FlatLayout, Layout
 
 
@@ -30,12 +31,19 @@ class BenchmarkSequence:
         return self.layout.annotation_path(self.root, self.description)
 
     def read_annotation(self) -> Annotation:
-        """Read the sequence's ground truth.
+        """Read the sequence's ground truth, the size of its frames included where they are there.
 
         Raises:
             DataError: it is missing or damaged.
         """
-        return self.layout.read_annotation(self.root, self.description)
+        annotation = self.layout.read_annotation(self.root, self.description)
+        if annotation.image_size is not None or not self.frame_paths:
+            return annotation
+        try:
+            return replace(annotation, image_size=read_image_size(self.frame_paths[0]))
+        except DataError:
+            # A bad picture does not spoil boxes; rules that clip to the image say that its size is not known.
+            return annotation
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Dialects of published result files: how to write boxes so that another toolkit reads them, and back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,7 @@ import numpy as np
 from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.atomic_files import write_text
-from aiatrack.evaluation.number_files import read_number_rows
-from aiatrack.evaluation.results import find_result_file
+from aiatrack.evaluation.results import find_result_file, read_result_boxes
 
 
 @dataclass(frozen=True)
@@ -95,13 +94,13 @@ def write_results(
 
 
 def import_results(
-    folder: Path, names: Iterable[str], *, prefix: str = "", first_pixel: int = 0
+    folder: Path, frames: Mapping[str, int], *, prefix: str = "", first_pixel: int = 0
 ) -> dict[str, FloatArray]:
     """Read published results whatever their delimiter, and count pixels from 0.
 
     Args:
         folder: with one file a sequence.
-        names: of the sequences wanted.
+        frames: how many rows each wanted sequence must have, by its name.
         prefix: what the files may put before a name.
         first_pixel: number of the first pixel in the files, 0 or 1.
 
@@ -109,14 +108,14 @@ def import_results(
         `(T, 4)` xywh by name.
 
     Raises:
-        DataError: a file is missing or damaged.
+        DataError: a file is missing, damaged, or has another number of rows; nothing is padded or cut.
     """
     imported = {}
-    for name in names:
+    for name, rows in frames.items():
         path = find_result_file(folder, name, prefix)
         if path is None:
             raise DataError(
                 f"{folder} holds no result of {name}: {prefix}{name}.txt or {name}.txt was expected"
             )
-        imported[name] = read_number_rows(path, columns=4) - (first_pixel, first_pixel, 0, 0)
+        imported[name] = read_result_boxes(path, rows) - (first_pixel, first_pixel, 0, 0)
     return imported

@@ -108,7 +108,8 @@ def read_results(
 def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) -> Results:
     boxes: dict[str, FloatArray] = {}
     seconds: dict[str, FloatArray] = {}
-    problems = []
+    problems: list[ResultProblem] = []
+    repeated: list[str] = []
     for name, annotation in annotations.items():
         path = find_result_file(folder, name, prefix)
         try:
@@ -121,7 +122,12 @@ def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) 
             continue
         if times is not None:
             seconds[name] = times
-    return Results(boxes, tuple(problems), seconds)
+        if path.name == f"{name}_001.txt" and path.with_name(f"{name}_002.txt").is_file():
+            repeated.append(name)
+    notes = (
+        [f"{len(repeated)} sequences were run more than once; the first run is scored"] if repeated else []
+    )
+    return Results(boxes, tuple(problems), seconds, tuple(notes))
 
 
 def read_result_boxes(path: Path, frames: int) -> FloatArray:

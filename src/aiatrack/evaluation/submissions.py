@@ -30,7 +30,7 @@ def collect_got10k(folder: Path, benchmark: Benchmark, *, deterministic: bool = 
     Args:
         folder: of results: `NAME.txt` or `NAME/NAME_001.txt`, with `NAME_time.txt` beside.
         benchmark: GOT-10k, with frames or full annotation, so that rows can be counted.
-        deterministic: one run will do; else `NAME/NAME_002.txt` and `NAME_003.txt` are wanted as well, and the
+        deterministic: one run will do; else `NAME/NAME_002.txt` and `NAME_003.txt` are wanted too, and the
             times have a column for each.
 
     Raises:

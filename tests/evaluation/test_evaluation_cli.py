@@ -1,0 +1,140 @@
+"""The commands, run as a user runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from aiatrack.cli import benchmarks, submit
+from aiatrack.cli.report import report
+from aiatrack.cli.score import score
+from aiatrack.errors import AiATrackError, DataError, SettingsError
+from aiatrack.evaluation.rules import RULE_SETS
+
+app = typer.Typer()
+app.command()(score)
+app.command()(report)
+app.add_typer(benchmarks.app, name="benchmarks")
+app.add_typer(submit.app, name="submit")
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    if isinstance(result.exception, AiATrackError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_score_states_its_rules(otb_like):
+    root, results = otb_like()
+    output = run("score", results, "-b", "folders", "--root", root)
+    assert "95.24" in output
+    assert "rules: aiatrack" in output
+    assert "denominator: counted frames" in output
+    assert "95 % interval" in output
+
+
+def test_score_as_json_holds_everything(otb_like):
+    root, results = otb_like()
+    content = json.loads(
+        run("score", results, "-b", "folders", "--root", root, "--rules", "stark", "--json", "--explain")
+    )
+    assert content["overall"]["success_auc"]["value"] == pytest.approx(20 / 21)
+    assert content["rules"]["name"] == "stark"
+    assert set(content["every_rule_set"]) == set(RULE_SETS)
+    assert {item["to"] for item in content["explanations"]} == set(RULE_SETS) - {"stark"}
+    for item in content["explanations"]:
+        assert sum(part["difference"] for part in item["parts"]) == pytest.approx(
+            item["difference"], abs=1e-9
+        )
+        assert item["difference"] == pytest.approx(item["after"] - item["before"], abs=1e-12)
+    assert set(content["sequences"]) == {"cat", "dog", "bird"}
+    assert len(content["curves"]["success"]) == 21
+
+
+def test_explain_shows_rules_and_points(otb_like):
+    root, results = otb_like()
+    output = run(
+        "score", results, "-b", "folders", "--root", root, "--explain-to", "trackingnet", "--sequences"
+    )
+    assert "aiatrack 95.24 -> trackingnet 100.00" in output
+    assert "sum" in output
+    assert "+4.762" in output
+    assert "bird" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (["--rules", "paper"], SettingsError, "no rule set"),
+        (["--rules", "vot"], SettingsError, "VOT toolkit"),
+        (["--explain-to", "paper"], SettingsError, "no rule set"),
+        (["--explain", "--metric", "speed"], SettingsError, "no metric"),
+    ],
+)
+def test_wrong_options_are_explained(otb_like, options, error, message):
+    root, results = otb_like()
+    with pytest.raises(error, match=message):
+        run("score", results, "-b", "folders", "--root", root, *options)
+
+
+def test_a_partial_score_lists_what_it_left_out(otb_like):
+    root, results = otb_like()
+    (results / "dog.txt").write_text("")
+    with pytest.raises(DataError, match="dog"):
+        run("score", results, "-b", "folders", "--root", root)
+    output = run("score", results, "-b", "folders", "--root", root, "--partial")
+    assert "left out: 1 sequences" in output
+    assert "dog" in output
+
+
+def test_benchmarks_are_listed_and_checked(otb_like):
+    root, _ = otb_like()
+    assert "otb100" in run("benchmarks", "list")
+    listed = {item["name"]: item for item in json.loads(run("benchmarks", "list", "--json"))}
+    assert listed["lasot"]["rules"] == "lasot"
+    with pytest.raises(DataError, match=r"3 sequences below .* are incomplete"):
+        run("benchmarks", "check", root, "-b", "folders")
+    for name in ("cat", "dog", "bird"):
+        for frame in range(12):
+            (root / name / "img" / f"{frame}.jpg").touch()
+    assert "3 of 3 sequences complete" in run("benchmarks", "check", root, "-b", "folders")
+    root.rename(root.parent / "folders")
+    assert "3 of 3 sequences complete" in run("benchmarks", "check", root.parent)
+
+
+def test_report_writes_all_that_is_asked_for(otb_like, tmp_path: Path):
+    root, results = otb_like()
+    page, table = tmp_path / "report.html", tmp_path / "report.csv"
+    run("report", f"one={results}", results, "-b", "folders", "--root", root, "-o", page, "-o", table)
+    assert "<td>one</td>" in page.read_text()
+    assert "<td>results</td>" in page.read_text()
+    assert table.read_text().startswith("benchmark,rules,tracker")
+    with pytest.raises(SettingsError, match="needs its --root"):
+        run("report", results, "-b", "folders", "-b", "vot", "--root", root, "-o", page)
+
+
+def test_submit_text_rewrites_results_in_another_dialect(otb_like, tmp_path: Path):
+    root, results = otb_like(("cat",), frames=2)
+    options = ("-b", "folders", "--root", root, "-o", tmp_path / "out")
+    run("submit", "text", results, *options, "--dialect", "pytracking")
+    assert (tmp_path / "out" / "cat.txt").read_text() == "20\t30\t40\t50\n22\t31\t40\t50\n"
+    run("submit", "text", results, *options, "--dialect", "plain", "--first-pixel", "1")
+    assert (tmp_path / "out" / "cat.txt").read_text().startswith("19.0000,29.0000,40.0000")
+
+
+def test_submit_refuses_an_incomplete_benchmark(tmp_path: Path):
+    folder = tmp_path / "test" / "GOT-10k_Test_000001"
+    folder.mkdir(parents=True)
+    (folder / "groundtruth.txt").write_text("1,2,3,4\n")
+    with pytest.raises(DataError, match="180 problems"):
+        run("submit", "got10k", tmp_path, "--root", tmp_path, "-o", tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_help_shows_examples():
+    for command in (["score"], ["report"], ["submit", "got10k"], ["benchmarks", "check"]):
+        assert "aiatrack " in run(*command, "--help")

@@ -1,0 +1,192 @@
+"""Reports: the numbers in all four formats, a page that needs nothing else."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from aiatrack.errors import DataError, OutputError
+from aiatrack.evaluation.benchmark import open_benchmark
+from aiatrack.evaluation.entry import Entry, open_entry
+from aiatrack.evaluation.number_files import read_number_rows
+from aiatrack.evaluation.report import REPORT_FORMATS, build_report, write_report
+from aiatrack.evaluation.report.charts import Line, draw_bars, draw_curves
+from aiatrack.evaluation.report.film_strips import build_film_strip
+from aiatrack.evaluation.report.page import to_html
+from aiatrack.evaluation.report.tables import to_csv, to_latex, to_markdown
+from aiatrack.evaluation.results import read_annotations
+from aiatrack.evaluation.scoring import METRICS
+
+TRACKERS = ("ours & <theirs>", "shifted_50%")
+
+
+@pytest.fixture
+def entries(otb_like, tmp_path: Path) -> list[Entry]:
+    names = tuple(f"seq{index}" for index in range(12))
+    root, perfect = otb_like(names)
+    worse = tmp_path / "worse"
+    worse.mkdir()
+    for index, name in enumerate(names):
+        boxes = read_number_rows(perfect / f"{name}.txt")
+        boxes[1:, 0] += index
+        np.savetxt(worse / f"{name}.txt", boxes, delimiter=",")
+        (root / name / "meta.json").write_text('{"attributes": ["blur"]}')
+        for frame in range(12):
+            image = np.full((90, 120, 3), 20 * frame, np.uint8)
+            cv2.imwrite(str(root / name / "img" / f"{frame:04d}.jpg"), image)
+    benchmark = open_benchmark("folders", root)
+    annotations = read_annotations(benchmark)
+    return [
+        open_entry(folder, benchmark, annotations, tracker=tracker)
+        for folder, tracker in zip((worse, perfect), TRACKERS, strict=True)
+    ]
+
+
+class TagCounter(HTMLParser):
+    """Counts tags and checks that they close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: dict[str, int] = {}
+
+    def handle_starttag(self, tag, attrs):
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_whole_well_formed_and_self_contained(entries):
+    page = to_html(build_report(entries))
+    parser = TagCounter()
+    parser.feed(page)
+    assert parser.open == []
+    assert parser.seen["svg"] == 4
+    assert parser.seen["polyline"] == 3 * 2
+    assert parser.seen["img"] == 10
+    assert "script" not in parser.seen
+    assert "link" not in parser.seen
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert not re.findall(r"url\(|@import|https?://", page)
+    assert "ours &amp; &lt;theirs&gt;" in page
+    assert "<theirs>" not in page
+
+
+def test_page_states_rules_and_lists_the_worst_sequences_first(entries):
+    page = to_html(build_report(entries, rules="lasot"))
+    assert "the LaSOT toolkit" in page
+    assert "denominator: all frames" in page
+    worst = re.findall(r'class="strip"><b>(\w+)</b>', page)
+    assert worst == [f"seq{index}" for index in range(11, 1, -1)]
+
+
+def test_csv_holds_every_number_in_full(entries):
+    report = build_report(entries)
+    rows = list(csv.DictReader(io.StringIO(to_csv(report))))
+    assert len(rows) == 2 * len(METRICS) * (1 + 12)
+    score = report.comparisons[0].scores[0]
+    row = next(
+        r for r in rows if (r["tracker"], r["sequence"], r["metric"]) == (TRACKERS[0], "seq5", "precision")
+    )
+    assert float(row["value"]) == score.values["precision"][score.sequence_names.index("seq5")]
+    whole = next(
+        r for r in rows if (r["tracker"], r["sequence"], r["metric"]) == (TRACKERS[0], "all", "success_auc")
+    )
+    assert float(whole["value"]) == score.overall()
+    assert float(whole["low"]) < score.overall() < float(whole["high"])
+
+
+def test_markdown_sets_off_the_best_and_keeps_its_columns(entries):
+    text = to_markdown(build_report(entries))
+    assert f"| **{TRACKERS[1]}** | **95.24** |" in text
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+    assert "| yes |" in text
+
+
+def test_latex_escapes_what_latex_would_read(entries):
+    text = to_latex(build_report(entries))
+    assert r"ours \& <theirs>" in text
+    assert r"\textbf{shifted\_50\%}" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
+
+
+def test_differences_are_paired_and_signed(entries):
+    comparison = build_report(entries).comparisons[0]
+    assert comparison.best == 1
+    found = comparison.differences[0, 1]
+    assert found.significant
+    assert found.difference == pytest.approx(comparison.scores[0].overall() - comparison.scores[1].overall())
+    assert found.interval.high < 0
+
+
+def test_film_strips_show_annotation_and_trackers(entries, tmp_path: Path):
+    uri = build_film_strip(entries, "seq3", frames=3)
+    assert uri is not None
+    assert uri.startswith("data:image/jpeg;base64,")
+    first = entries[0].benchmark.sequences[0].frame_paths[0]
+    first.write_bytes(b"no picture")
+    assert build_film_strip(entries, entries[0].benchmark.sequences[0].name) is None
+
+
+def test_a_report_without_frames_still_stands(entries):
+    for sequence in entries[0].benchmark.sequences:
+        for path in sequence.layout.frame_paths(sequence.root, sequence.description):
+            path.unlink()
+    page = to_html(build_report(entries))
+    assert "<img" not in page
+    assert "Worst 10 sequences" in page
+
+
+def test_left_out_sequences_are_noted(entries):
+    benchmark, folder = entries[0].benchmark, entries[0].benchmark.root.parent / "worse"
+    (folder / "seq4.txt").unlink()
+    entry = open_entry(folder, benchmark, entries[0].annotations, tracker="holey", partial=True)
+    report = build_report([entry, entries[1]])
+    assert report.notes == ["holey on folders: 1 sequences left out: seq4"]
+    assert "1 sequences left out: seq4" in to_html(report)
+    assert "1 sequences left out: seq4" in to_markdown(report)
+
+
+@pytest.mark.parametrize("suffix", REPORT_FORMATS)
+def test_every_format_is_written_whole(entries, tmp_path: Path, suffix: str):
+    path = tmp_path / "out" / f"report{suffix}"
+    write_report(build_report(entries), path)
+    assert path.read_text(encoding="utf-8") == REPORT_FORMATS[suffix](build_report(entries))
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_bad_reports_are_refused(entries, tmp_path: Path):
+    with pytest.raises(OutputError, match=r"\.html"):
+        write_report(build_report(entries), tmp_path / "report.pdf")
+    with pytest.raises(DataError, match="at least"):
+        build_report([])
+    with pytest.raises(DataError, match="name them apart"):
+        build_report([entries[0], entries[0]])
+
+
+def test_curves_end_where_their_values_say():
+    svg = draw_curves([Line("a", np.array([1.0, 0.5, 0.0]), 0.5)], np.array([0, 0.5, 1]), title="t", axis="x")
+    points = re.search(r'points="([^"]+)"', svg)
+    assert points is not None
+    (x0, y0), (x1, y1), (x2, y2) = (map(float, point.split(",")) for point in points[1].split())
+    assert x0 < x1 < x2
+    assert y0 < y1 < y2
+    assert y1 - y0 == pytest.approx(y2 - y1, abs=0.11)
+
+
+def test_bars_are_as_long_as_their_values():
+    svg = draw_bars([("blur", [0.5, None]), ("fog", [0.25, 1.0])], ["a", "b"])
+    widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', svg)]
+    assert widths == [200, 100, 400]
