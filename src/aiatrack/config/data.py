@@ -1,5 +1,6 @@
 """Settings of the training data: which sources, how samples are drawn, how pictures are changed."""
 
+from enum import Enum
 from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
@@ -8,11 +9,22 @@ from typing_extensions import Self
 from aiatrack.config.frozen import FrozenSettings
 
 
+class Layout(str, Enum):
+    """How a source's annotations lie on disk."""
+
+    JSON_LINES = "json_lines"
+    LASOT = "lasot"
+    GOT10K = "got10k"
+    TRACKINGNET = "trackingnet"
+    COCO = "coco"
+    YOLO = "yolo"
+    MOT_CHALLENGE = "mot_challenge"
+
+
 class SourceSettings(FrozenSettings):
     """One source of annotated images or video."""
 
-    layout: str = "json_lines"
-    """Which reader: `json_lines`, `lasot`, `got10k`, `trackingnet`, `coco`, `yolo` or `mot_challenge`."""
+    layout: Layout = Layout.JSON_LINES
     path: Path
     """File or folder; for `json_lines` a file, or a folder of which every `*.jsonl` becomes a source."""
     split: str | None = None
@@ -128,6 +140,8 @@ class DataSettings(FrozenSettings):
     """Least mean gradient of a random region, grey levels: plain sky is no target."""
     balance: float = Field(0.5, ge=0, le=1)
     """Power of a source's size that its share grows with: 0 draws every source alike, 1 every image."""
+    stills_from_clips: bool = True
+    """Whether frames of clips also serve as still images."""
     max_gap: int = Field(200, ge=1)
     """Largest distance between the base frame and the earlier, or later, one, in frames."""
     reverse: float = Field(0.3, ge=0, le=1)
@@ -148,6 +162,8 @@ class DataSettings(FrozenSettings):
     """Boxes near the target, per search region, on which the IoU head learns."""
     jitter: JitterSettings = JitterSettings()
     motion: MotionSettings = MotionSettings()
+    still_motion: float = Field(1.0, ge=0, le=1)
+    """Share of `motion` that still images are given; 0 repeats them unchanged."""
     clip_motion: float = Field(0.3, ge=0, le=1)
     """Share of `motion` that real clips and the scenes under pasted targets are given on top of their own."""
     paste: PasteSettings = PasteSettings()

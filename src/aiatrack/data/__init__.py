@@ -2,5 +2,6 @@
 
 from aiatrack.data.batch import SampleBatch
 from aiatrack.data.stream import build_batches
+from aiatrack.data.validation import ValidationClip, validation_clips
 
-__all__ = ["SampleBatch", "build_batches"]
+__all__ = ["SampleBatch", "ValidationClip", "build_batches", "validation_clips"]

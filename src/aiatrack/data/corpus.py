@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.boxes import FloatArray
 from aiatrack.config.data import DataSettings
 from aiatrack.data.index import SourceIndex
+from aiatrack.data.outlines import outline_of_box
 
 IntArray = npt.NDArray[np.integer[Any]]
 Part = Literal["train", "validation"]
@@ -79,7 +81,7 @@ class Corpus:
         self.image_size = np.concatenate([index.image_size for index in indexes])
         self.image_channels = np.concatenate([index.image_channels for index in indexes])
         self.image_frame = np.concatenate([index.image_frame for index in indexes])
-        self.image_detail = np.concatenate([index.image_detail for index in indexes])
+        self._detail = [index.image_detail for index in indexes]
         self.object_image = _joined([index.object_image for index in indexes], images)
         self.object_box_xywh = np.concatenate([index.object_box_xywh for index in indexes])
         self.object_cutout = _joined([index.object_cutout for index in indexes], images)
@@ -99,7 +101,7 @@ class Corpus:
             ours = in_part[index.object_image]
             is_scene = index.image_channels[index.object_image] != 4
             usable = ours & is_scene & self._has_usable_size(objects)
-            stills.append(objects[usable])
+            stills.append(objects[usable & self._gives_stills(index)])
             tracks.append(self._tracks(index, objects, ours & is_scene & self._has_usable_size(objects)))
             cutouts.append(objects[ours & (index.object_cutout >= 0)])
             is_scene_image = in_part & (index.image_channels == 3) & (index.image_clip >= 0)
@@ -111,6 +113,11 @@ class Corpus:
         self.cutouts = _choice(cutouts, weights, balance)
         self.scenes = _choice(scenes, weights, balance)
         self.scene_clips = _choice(scene_clips, weights, balance)
+
+    def _gives_stills(self, index: SourceIndex) -> npt.NDArray[np.bool_]:
+        if self.settings.stills_from_clips or not len(index.clip_is_video):
+            return np.ones(len(index.object_image), dtype=np.bool_)
+        return np.asarray(~index.clip_is_video[index.image_clip[index.object_image]])
 
     def _image_in_part(self, index: SourceIndex) -> npt.NDArray[np.bool_]:
         """Whether each image is of this part; a cut-out is where the clip that it was cut from is."""
@@ -143,9 +150,17 @@ class Corpus:
         found = np.split(rows, np.flatnonzero(np.diff(track)) + 1)
         return [rows for rows in found if len(rows) >= self.settings.min_visible_frames]
 
-    def outline(self, object_id: int) -> npt.NDArray[np.float32]:
-        """Return an object's outline, `(K, 2)` px of its image."""
-        return self.outline_points[self.outline_start[object_id] : self.outline_stop[object_id]]
+    def outline(self, object_id: int) -> FloatArray:
+        """Return an object's outline, `(K, 2)` px of its image; made of its box where there was no mask."""
+        start, stop = int(self.outline_start[object_id]), int(self.outline_stop[object_id])
+        if start == stop:
+            return outline_of_box(self.object_box_xywh[object_id])
+        return self.outline_points[start:stop]
+
+    def image_detail(self, image: int) -> IntArray:
+        """Return `(16, 16)` mean gradients of the parts of an image, grey levels."""
+        source = int(np.searchsorted(self.image_start, image, "right")) - 1
+        return np.asarray(self._detail[source][image - int(self.image_start[source])])
 
     def frames(self, track: IntArray) -> IntArray:
         """Return the frame numbers of a track's objects."""

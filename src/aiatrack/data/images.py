@@ -1,13 +1,16 @@
-"""Pixels by image id, out of the flat files that the store made."""
+"""Pixels by image id, out of the flat files that the store made, or out of files of their own."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.data.annotations import Annotations
 from aiatrack.data.index import SourceIndex
+from aiatrack.errors import DataError
 
 Image = npt.NDArray[np.uint8]
 
@@ -24,23 +27,25 @@ class FlatImages:
     """Images of several sources, mapped into memory from their flat files; ids run through all sources."""
 
     def __init__(self, files: Sequence[Path], indexes: Sequence[SourceIndex]) -> None:
+        """Map the files.
+
+        Args:
+            files: one flat file for each source.
+            indexes: of the same sources.
+        """
         self.files = tuple(files)
-        lengths = [int(_end(index)) for index in indexes]
-        self.file_start = np.cumsum([0, *lengths])
-        """`(len(files) + 1,)` where each file begins if all were one."""
-        self._file = np.concatenate([np.full(len(x.image_offset), i) for i, x in enumerate(indexes)])
-        self._local = np.concatenate([index.image_offset for index in indexes])
-        self.offset = self._local + self.file_start[self._file]
-        """`(N,)` first byte of each image if all files were one."""
         self.size = np.concatenate([index.image_size for index in indexes]).astype(np.int64)
-        self.channels = np.concatenate([index.image_channels for index in indexes]).astype(np.int64)
+        """`(N, 2)` width and height, px."""
+        self._channels = np.concatenate([index.image_channels for index in indexes]).astype(np.int64)
+        self._file = np.concatenate([np.full(len(x.image_offset), i) for i, x in enumerate(indexes)])
+        self._offset = np.concatenate([index.image_offset for index in indexes])
         self._maps = self._open()
 
     def _open(self) -> list[Image]:
-        lengths = np.diff(self.file_start)
+        # an empty file cannot be mapped
         return [
-            np.memmap(path, dtype=np.uint8, mode="r") if length else np.zeros(0, dtype=np.uint8)
-            for path, length in zip(self.files, lengths, strict=True)
+            np.memmap(path, dtype=np.uint8, mode="r") if path.stat().st_size else np.zeros(0, dtype=np.uint8)
+            for path in self.files
         ]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -53,17 +58,55 @@ class FlatImages:
     def read(self, image: int) -> Image:
         """Return `(H, W, 3)` RGB or `(H, W, 4)` RGBA, uint8, without copying."""
         width, height = self.size[image].tolist()
-        channels, start = int(self.channels[image]), int(self._local[image])
+        channels, start = int(self._channels[image]), int(self._offset[image])
         pixels = self._maps[int(self._file[image])][start : start + width * height * channels]
         return np.asarray(pixels).reshape(height, width, channels)
 
-    def read_all(self) -> Image:
-        """Return the bytes of all files in a row, addressed by `offset`; as large as the whole store."""
-        return np.concatenate([np.asarray(pixels) for pixels in self._maps])
+
+class FileImages:
+    """Images of one source, decoded from their own files whenever they are read."""
+
+    def __init__(self, annotations: Annotations) -> None:
+        self._clips = tuple(clip.images for clip in annotations.clips)
+        self._start = np.cumsum([0, *(len(images) for images in self._clips)])
+
+    def read(self, image: int) -> Image:
+        """Return `(H, W, 3)` RGB or `(H, W, 4)` RGBA, uint8.
+
+        Raises:
+            DataError: the file is missing or damaged; the message names it.
+        """
+        clip = int(np.searchsorted(self._start, image, "right")) - 1
+        path = self._clips[clip][image - int(self._start[clip])]
+        pixels = read_image(path)
+        if pixels is None:
+            raise DataError(f"{path}: missing or not an image")
+        return pixels
 
 
-def _end(index: SourceIndex) -> int:
-    if not len(index.image_offset):
-        return 0
-    sizes = index.image_size.astype(np.int64).prod(axis=1) * index.image_channels
-    return int((index.image_offset + sizes).max())
+class JoinedImages:
+    """Images of several banks, ids running through all of them."""
+
+    def __init__(self, banks: Sequence[ImageBank], counts: Sequence[int]) -> None:
+        """Join banks that hold `counts` images each."""
+        self._banks, self._start = tuple(banks), np.cumsum([0, *counts])
+
+    def read(self, image: int) -> Image:
+        """Return `(H, W, 3)` RGB or `(H, W, 4)` RGBA, uint8."""
+        bank = int(np.searchsorted(self._start, image, "right")) - 1
+        return self._banks[bank].read(image - int(self._start[bank]))
+
+
+def read_image(path: Path) -> Image | None:
+    """Read an image file as RGB or, with transparency, RGBA; None if it is missing or damaged."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    if image is None:
+        return None
+    if image.dtype != np.uint8:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            return None
+    if image.ndim == 2:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)

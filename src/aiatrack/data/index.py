@@ -22,7 +22,8 @@ class SourceIndex:
         image_channels: `(N,)` uint8, 3 (RGB), 4 (RGBA cut-out) or 0 where not known yet.
         image_clip: `(N,)` int32, the clip that an image belongs to; -1 for a cut-out taken from a mask.
         image_frame: `(N,)` int64, frame number within the clip.
-        image_detail: `(N, 16, 16)` uint8, mean gradient in each part of the image, grey levels.
+        image_detail: `(N, 16, 16)` uint8, mean gradient in each part of the image, grey levels; or
+            `(0, 16, 16)` where not known.
         clip_name: `(C,)` str.
         clip_is_video: `(C,)` bool.
         object_image: `(K,)` int32.
@@ -30,7 +31,8 @@ class SourceIndex:
         object_track: `(K,)` int32, equal for one object through a clip.
         object_cutout: `(K,)` int32, image that holds the object cut out of its scene, or -1.
         object_cutout_origin: `(K, 2)` float32, left top corner of the cut-out in the object's image.
-        outline_start: `(K + 1,)` int64, object k's outline is `outline_points[start[k]:start[k + 1]]`.
+        outline_start: `(K + 1,)` int64, object k's outline is `outline_points[start[k]:start[k + 1]]`;
+            none where only the box is known.
         outline_points: `(Q, 2)` float32, px of the object's image.
         problems: `(P,)` str, what was passed over.
     """

@@ -138,7 +138,8 @@ class Sampler:
         size = self.corpus.image_size[stage.image]
         to_image = np.asarray(np.linalg.inv(stage.motion), dtype=np.float64)
         shifted = np.array([x, y])
-        for _ in range(_CENTRE_TRIES if self.settings.centre_in_image else 1):
+        tries = _CENTRE_TRIES if self.settings.centre_in_image and size.all() else 1
+        for _ in range(tries):
             shifted = (x, y) + reach * rng.uniform(-1, 1, 2)
             place = apply(to_image, shifted[None])[0]
             if (place >= 0).all() and (place <= size).all():

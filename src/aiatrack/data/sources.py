@@ -5,23 +5,47 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiatrack.config.data import DataSettings, SourceSettings
+from aiatrack.config.data import DataSettings, Layout, SourceSettings
 from aiatrack.data.annotations import Annotations
 from aiatrack.data.corpus import Corpus, Part
-from aiatrack.data.images import FlatImages
-from aiatrack.data.readers import read_json_lines
-from aiatrack.data.store import build_store
+from aiatrack.data.file_index import index_files
+from aiatrack.data.images import FileImages, FlatImages, ImageBank, JoinedImages
+from aiatrack.data.index import SourceIndex
+from aiatrack.data.readers import (
+    read_coco,
+    read_got10k,
+    read_json_lines,
+    read_lasot,
+    read_mot_challenge,
+    read_trackingnet,
+    read_yolo,
+)
+from aiatrack.data.store import Progress, build_store
 from aiatrack.errors import DataError
 
-Progress = Callable[[str, int, int], None]
+_READERS: dict[Layout, Callable[[Path, str | None], Annotations]] = {
+    Layout.LASOT: read_lasot,
+    Layout.GOT10K: read_got10k,
+    Layout.TRACKINGNET: read_trackingnet,
+    Layout.COCO: read_coco,
+    Layout.YOLO: read_yolo,
+    Layout.MOT_CHALLENGE: read_mot_challenge,
+}
 
 
 @dataclass(frozen=True)
 class WeightedSource:
-    """A source's annotations and its share of the samples relative to the other sources."""
+    """A source's annotations and its share of the samples relative to the other sources.
+
+    Attributes:
+        annotations: as read.
+        weight: relative share.
+        packed: whether its images are decoded into the store.
+    """
 
     annotations: Annotations
     weight: float
+    packed: bool = True
 
 
 def default_cache() -> Path:
@@ -31,40 +55,75 @@ def default_cache() -> Path:
 
 
 def read_source(source: SourceSettings) -> list[WeightedSource]:
-    """Read the annotations of one source, or of all sources in its folder.
+    """Read the annotations of one source, or of all JSON-lines files in its folder.
 
     Raises:
         DataError: nothing can be read there.
+        SettingsError: the layout has no such split.
     """
-    if source.layout != "json_lines":
-        raise DataError(f"there is no reader for layout {source.layout!r}: use json_lines")
+    if source.layout is not Layout.JSON_LINES:
+        found = _READERS[source.layout](source.path, source.split)
+        return [WeightedSource(found, source.weight, source.packed)]
     paths = [source.path] if source.path.is_file() else sorted(source.path.glob("*.jsonl"))
     if not paths:
         raise DataError(f"{source.path}: expected a .jsonl file or a folder of such files, found none")
-    found = []
-    for path in paths:
-        weight = source.weight * source.weights.get(path.stem, 1.0)
-        if weight > 0:
-            identity = path.stem not in source.without_identity
-            found.append(WeightedSource(read_json_lines(path, identity=identity), weight))
-    return found
+    unknown = sorted((set(source.weights) | set(source.without_identity)) - {path.stem for path in paths})
+    if unknown:
+        raise DataError(f"{source.path}: there are no sources named {', '.join(unknown)} to give a weight to")
+    return [
+        WeightedSource(
+            read_json_lines(path, identity=path.stem not in source.without_identity),
+            source.weight * source.weights.get(path.stem, 1.0),
+            source.packed,
+        )
+        for path in paths
+        if source.weight * source.weights.get(path.stem, 1.0) > 0
+    ]
 
 
-def open_sources(
-    settings: DataSettings, *, part: Part = "train", progress: Progress | None = None
-) -> tuple[FlatImages, Corpus]:
-    """Return the images of all sources and what can be drawn from one part of them.
+def read_sources(settings: DataSettings) -> list[WeightedSource]:
+    """Read the annotations of all sources that the settings name.
 
     Raises:
         DataError: there is no source, or one cannot be read.
     """
     if not settings.sources:
         raise DataError("the data settings name no sources: give at least one, with its path")
-    sources: Sequence[WeightedSource] = [
-        found for source in settings.sources for found in read_source(source)
-    ]
+    return [found for source in settings.sources for found in read_source(source)]
+
+
+def store_sources(
+    sources: Sequence[WeightedSource], settings: DataSettings, progress: Progress | None = None
+) -> tuple[ImageBank, list[SourceIndex]]:
+    """Decode what the store lacks; return all images, `FlatImages` if all are packed, and the indexes."""
     cache = settings.cache or default_cache()
-    stored = [build_store(source.annotations, cache, progress) for source in sources]
-    indexes = [index for _, index in stored]
-    corpus = Corpus(indexes, [source.weight for source in sources], settings, part)
-    return FlatImages([path for path, _ in stored], indexes), corpus
+    files: list[Path | None] = []
+    indexes: list[SourceIndex] = []
+    for source in sources:
+        if source.packed:
+            file, index = build_store(source.annotations, cache, progress)
+        else:
+            file, index = None, index_files(source.annotations)
+        files.append(file)
+        indexes.append(index)
+    packed = [file for file in files if file is not None]
+    if len(packed) == len(files):
+        return FlatImages(packed, indexes), indexes
+    banks: list[ImageBank] = [
+        FileImages(source.annotations) if file is None else FlatImages([file], [index])
+        for source, file, index in zip(sources, files, indexes, strict=True)
+    ]
+    return JoinedImages(banks, [len(index.image_offset) for index in indexes]), indexes
+
+
+def open_sources(
+    settings: DataSettings, *, part: Part = "train", progress: Progress | None = None
+) -> tuple[ImageBank, Corpus]:
+    """Return the images of all sources and what can be drawn from one part of them.
+
+    Raises:
+        DataError: there is no source, or one cannot be read.
+    """
+    sources = read_sources(settings)
+    images, indexes = store_sources(sources, settings, progress)
+    return images, Corpus(indexes, [source.weight for source in sources], settings, part)

@@ -65,7 +65,7 @@ class SceneSetter:
         chosen = int(self.corpus.stills.draw(rng))
         image, outline = int(self.corpus.object_image[chosen]), self._outline(chosen)
         stages = [Stage(image, outline) for _ in range(3)]
-        self._move(stages[1:], 1.0, rng)
+        self._move(stages[1:], self.settings.still_motion, rng)
         return stages, int(self.corpus.object_cutout[chosen])
 
     def clip(self, rng: np.random.Generator) -> tuple[list[Stage], int]:
@@ -85,7 +85,7 @@ class SceneSetter:
         width, height = (int(side) for side in self.corpus.image_size[image])
         box = self._random_region(image, width, height, rng)
         stages = [Stage(image, outline_of_box(box)) for _ in range(3)]
-        self._move(stages[1:], 1.0, rng)
+        self._move(stages[1:], self.settings.still_motion, rng)
         return stages, -1
 
     def pasted(self, rng: np.random.Generator) -> tuple[list[Stage], int]:
@@ -155,7 +155,7 @@ class SceneSetter:
     def _detail(self, image: int, box: Points, width: int, height: int) -> float:
         low = np.floor(box[:2] / (width, height) * 16).astype(int)
         high = np.ceil((box[:2] + box[2:]) / (width, height) * 16).astype(int)
-        return float(self.corpus.image_detail[image, low[1] : high[1], low[0] : high[0]].mean())
+        return float(self.corpus.image_detail(image)[low[1] : high[1], low[0] : high[0]].mean())
 
     def _scene_images(self, rng: np.random.Generator) -> list[int]:
         if self.corpus.scene_clips and rng.random() < self.settings.paste.video_scene_probability:

@@ -11,32 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.data.annotations import Annotations, Clip
+from aiatrack.data.images import read_image
 from aiatrack.data.index import SourceIndex, load_index
-from aiatrack.data.outlines import fit_outline, outline_box_xywh, outline_of_box, outline_of_mask
+from aiatrack.data.outlines import fit_outline, outline_box_xywh, outline_of_mask
 
 Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Called with the source's name, images done and images in all."""
 
-_FORMAT = b"aiatrack flat images 3"
+_FORMAT = b"aiatrack flat images 4"
 _CUTOUT_MARGIN_PX = 3
 _CUTOUT_MIN_SIDE_PX = 20
 _CUTOUTS_PER_TRACK = 8
 _MASK_AGREEMENT = 0.6
 """Least IoU of a mask's box with the annotated one for the mask to be believed."""
-
-
-def read_image(path: Path) -> Image | None:
-    """Read an image file as RGB or, with transparency, RGBA; None if it is missing or damaged."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None or image.dtype != np.uint8:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        return None
-    if image.ndim == 2:
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
-    code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
 
 
 def image_detail(image: Image) -> Image:
@@ -161,10 +149,8 @@ class _StoreBuilder:
                 cutout = self._add_image(pixels, -1, 0)
             if outline is not None:
                 outline = fit_outline(outline, box)
-        if outline is None:
-            outline = outline_of_box(box)
         self.objects.append((image_id, *box, track, cutout, *origin))
-        self.outlines.append(outline)
+        self.outlines.append(np.zeros((0, 2)) if outline is None else outline)
 
     def build_index(self) -> SourceIndex:
         images = np.array(self.images, dtype=np.int64).reshape(-1, 6)

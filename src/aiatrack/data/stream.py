@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from aiatrack.config.data import DataSettings
 from aiatrack.data.batch import SampleBatch
 from aiatrack.data.corpus import Part
-from aiatrack.data.images import ImageBank
+from aiatrack.data.images import FlatImages, ImageBank
 from aiatrack.data.plan import SamplePlan
 from aiatrack.data.render_opencv import render_views
 from aiatrack.data.render_torch import TorchRenderer
@@ -138,7 +138,8 @@ def build_batches(
         progress: told of images decoded while the store is made, which happens once.
 
     Raises:
-        SettingsError: `rank` and `world_size` do not fit.
+        SettingsError: `rank` and `world_size` do not fit,
+            or the device is a GPU and not all sources are packed.
         DataError: a source cannot be read, or there is nothing to draw from.
     """
     places = _BatchPlaces(batch_size, seed, rank, world_size)
@@ -146,6 +147,10 @@ def build_batches(
     sampler = Sampler(corpus, settings, crop_size=crop_size, search_factor=search_factor)
     if torch.device(device).type == "cpu":
         return _load_ahead(_RenderedBatches(sampler, images, places), settings, start_step)
+    if not isinstance(images, FlatImages):
+        raise SettingsError(
+            "drawing on a GPU needs all sources packed: set `packed: true`, or draw on the CPU"
+        )
     renderer = TorchRenderer(images, crop_size=crop_size, device=torch.device(device))
     return map(renderer.render, _load_ahead(_PlannedBatches(sampler, places), settings, start_step))
 

@@ -1,0 +1,106 @@
+"""Clips kept from training, on which a tracker is run to choose among weights."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.config.data import DataSettings
+from aiatrack.data.corpus import clip_part
+from aiatrack.data.images import ImageBank
+from aiatrack.data.index import SourceIndex
+from aiatrack.data.sources import WeightedSource, read_sources, store_sources
+from aiatrack.data.store import Progress
+
+_LEAST_FRAMES = 12
+_LEAST_VISIBLE = 0.5
+
+
+@dataclass(frozen=True)
+class ValidationClip:
+    """One target in one clip.
+
+    Attributes:
+        name: source and clip.
+        boxes_xywh: `(T, 4)` float32, px; NaN where the target is absent. It is there in frame 0.
+    """
+
+    name: str
+    boxes_xywh: npt.NDArray[np.float32]
+    _images: ImageBank
+    _ids: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def frames(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """Return the T frames one by one, `(H, W, 3)` uint8 RGB."""
+        return (np.array(self._images.read(int(image))) for image in self._ids)
+
+
+def validation_clips(
+    settings: DataSettings,
+    *,
+    clips_per_source: int = 4,
+    frames_max: int = 100,
+    progress: Progress | None = None,
+) -> tuple[ValidationClip, ...]:
+    """Return clips of the validation part, the same ones every time.
+
+    Args:
+        settings: sources, and the share of clips that is kept from training.
+        clips_per_source: of each source the clips with the most frames in which the target is visible;
+            fewer of a source of weight less than 1.
+        frames_max: longer clips are thinned out evenly.
+        progress: told of images decoded while the store is made, which happens once.
+
+    Raises:
+        DataError: there is no source, or one cannot be read.
+    """
+    sources = read_sources(settings)
+    images, indexes = store_sources(sources, settings, progress)
+    found: list[ValidationClip] = []
+    first_image = 0
+    for source, index in zip(sources, indexes, strict=True):
+        ours = [clip for clip in _clips(source, index) if len(clip[1]) >= _LEAST_FRAMES]
+        ours = [clip for clip in ours if clip_part(clip[0], True, settings) == "validation"]
+        ours.sort(key=lambda clip: -int(np.isfinite(clip[2][:, 0]).sum()))
+        for name, rows, boxes in ours[: math.ceil(clips_per_source * min(source.weight, 1.0))]:
+            kept = _thinned(len(rows), frames_max)
+            found.append(
+                ValidationClip(
+                    f"{source.annotations.name}/{name}", boxes[kept], images, first_image + rows[kept]
+                )
+            )
+        first_image += len(index.image_offset)
+    return tuple(found)
+
+
+_Found = tuple[str, npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+def _clips(source: WeightedSource, index: SourceIndex) -> Iterator[_Found]:
+    """For each clip with a target that is mostly visible: name, image rows from the first box on, boxes."""
+    object_clip = index.image_clip[index.object_image]
+    for clip in np.flatnonzero(index.clip_is_video):
+        objects = np.flatnonzero(object_clip == clip)
+        if not len(objects):
+            continue
+        tracks, counts = np.unique(index.object_track[objects], return_counts=True)
+        objects = objects[index.object_track[objects] == tracks[counts.argmax()]]
+        rows = np.flatnonzero(index.image_clip == clip)
+        rows = rows[np.argsort(index.image_frame[rows], kind="stable")]
+        boxes = np.full((len(rows), 4), np.nan, dtype=np.float32)
+        place_of: dict[int, int] = {int(row): place for place, row in enumerate(rows)}
+        places = [place_of[int(image)] for image in index.object_image[objects]]
+        boxes[places] = index.object_box_xywh[objects]
+        start = min(places)
+        if np.isfinite(boxes[start:, 0]).mean() >= _LEAST_VISIBLE:
+            yield str(index.clip_name[clip]), rows[start:].astype(np.int64), boxes[start:]
+
+
+def _thinned(count: int, most: int) -> npt.NDArray[Any]:
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
