@@ -1,18 +1,21 @@
-"""The command line: registers the commands, turns errors of our tree into one line and an exit code."""
+"""The command line: registers the commands, turns errors of our tree into one line and an exit code.
+
+Modules of commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `--help` must not wait.
+"""
 
 import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from aiatrack import __version__
-from aiatrack.cli import benchmarks
+from aiatrack.cli import benchmarks, submit
 from aiatrack.cli.convert import convert
 from aiatrack.cli.demo import demo
 from aiatrack.cli.info import info
+from aiatrack.cli.report import report
 from aiatrack.cli.score import score
-from aiatrack.cli.terminal import errors
+from aiatrack.cli.terminal import print_error, warnings_as_lines
 from aiatrack.cli.track import track
 from aiatrack.errors import AiATrackError
 
@@ -22,11 +25,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (track, convert, score):
-    app.command(no_args_is_help=True)(command)
 for command in (demo, info):
     app.command()(command)
+for command in (track, convert, score, report):
+    app.command(no_args_is_help=True)(command)
 app.add_typer(benchmarks.app, name="benchmarks")
+app.add_typer(submit.app, name="submit")
 
 
 def _print_version(wanted: bool) -> None:
@@ -43,14 +47,18 @@ def _describe(
 ) -> None:
     """Point at a thing in a video, once, with a box; aiatrack follows it.
 
-    Start with `aiatrack demo`, then `aiatrack track film.mp4 --box 120,80,64,48`.
+    ```
+    aiatrack demo
+    aiatrack track film.mp4 --box 120,80,64,48
+    ```
     """
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        app()
+        with warnings_as_lines():
+            app()
     except AiATrackError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        print_error(str(error))
         sys.exit(error.exit_code)

@@ -1,6 +1,7 @@
-"""What the commands share of the terminal: consoles, progress, signals."""
+"""What the commands share of the terminal: lines, warnings, progress, signals."""
 
 import signal
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     Task,
     TextColumn,
@@ -23,10 +25,35 @@ STOPPED_EXIT_CODE = 130
 """What shells expect of a command that Ctrl-C ended."""
 
 
-class _RateColumn(TextColumn):
-    def __init__(self) -> None:
-        super().__init__("")
+def print_line(message: str) -> None:
+    """Print a line to standard output as it is: file names in it are never markup, and nothing is wrapped."""
+    console.print(_one_line(message), soft_wrap=True)
 
+
+def print_error(message: str) -> None:
+    """Print `error: ...` as one line to standard error."""
+    errors.print(Text("error: ", style="bold red"), _one_line(message), sep="", soft_wrap=True)
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print each warning as one line to standard error, without the place in the code that gave it."""
+
+    def show(message: Warning | str, *_place: object, **_more: object) -> None:
+        errors.print(Text("warning: ", style="bold yellow"), _one_line(str(message)), sep="", soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def _one_line(message: str) -> Text:
+    # Names of files need not be valid text.
+    printable = message.encode("utf-8", "backslashreplace").decode("utf-8")
+    return Text(" ".join(line.strip() for line in printable.splitlines()))
+
+
+class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Frames per second since the start, steadier than the latest speed."""
         if not task.completed or not task.elapsed:
@@ -35,7 +62,7 @@ class _RateColumn(TextColumn):
 
 
 def frame_progress() -> Progress:
-    """Progress over frames: speed and time left. Silent where the output is not a terminal."""
+    """Progress over frames: speed and time left. Silent where standard error is not a terminal."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
