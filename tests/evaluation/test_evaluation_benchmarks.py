@@ -149,6 +149,10 @@ def test_tnl2k_reads_imgs_and_flags(tmp_path: Path):
     sequence = only(open_benchmark("tnl2k", tmp_path), "seq")
     assert sequence.read_annotation().attributes == {"camera motion", "modality switch"}
     assert len(sequence.frame_paths) == 2
+    incomplete = [check for check in check_benchmark(open_benchmark("tnl2k", tmp_path)) if not check.complete]
+    assert [(check.name, check.problems) for check in incomplete] == [
+        ("tnl2k", ("1 sequences found, 700 expected",))
+    ]
 
 
 def test_vot_reads_rectangles_polygons_and_masks(tmp_path: Path):

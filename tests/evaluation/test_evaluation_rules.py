@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from aiatrack.errors import DataError, SettingsError
+from aiatrack.evaluation.annotation import build_annotation
+from aiatrack.evaluation.measurement import FrameTable
 from aiatrack.evaluation.rules import RULE_FIELDS, RULE_SETS, AbsentErrors, Rounding, RuleSet, select_rules
 from aiatrack.evaluation.scoring import METRICS, score_frames, score_metric
 
@@ -93,8 +95,6 @@ def test_got10k_drops_the_given_frame_and_clips_to_the_image(make_table):
 
 
 def test_got10k_pools_frames_and_balances_classes(make_table):
-    from aiatrack.evaluation.annotation import build_annotation
-
     boxes = {"short": np.array([BOX, BOX]), "long": np.array([BOX, FAR, FAR, FAR])}
     truth = {name: build_annotation(np.array([BOX] * len(found))) for name, found in boxes.items()}
     pooled = score_frames(make_table(boxes, truth), RULE_SETS["got10k"])
@@ -130,8 +130,6 @@ def test_absent_frames_push_precision_over_one_only_under_the_flag(make_table):
 
 
 def test_a_sequence_without_counted_frames_is_left_out_and_named(make_table):
-    from aiatrack.evaluation.annotation import build_annotation
-
     truth = {"seen": build_annotation(np.array([BOX, BOX])), "gone": build_annotation(np.full((2, 4), NAN))}
     boxes = {name: np.array([BOX, SHIFT_2]) for name in truth}
     score = score_frames(make_table(boxes, truth), RULE_SETS["aiatrack"])
@@ -153,8 +151,6 @@ def test_perfect_results_score_as_high_as_the_rules_allow(make_table, rules: Rul
 
 @pytest.mark.parametrize("rules", RULE_SETS.values(), ids=lambda rules: rules.name)
 def test_sequences_scored_together_equal_sequences_scored_one_by_one(make_table, rules: RuleSet):
-    from aiatrack.evaluation.annotation import build_annotation
-
     random = np.random.default_rng(3)
     truth, boxes = {}, {}
     for name, frames in (("a", 5), ("b", 17), ("c", 1 + 40)):
@@ -205,3 +201,19 @@ def test_unknown_rule_sets_and_vot_are_refused_by_name():
         select_rules("paper")
     with pytest.raises(SettingsError, match="VOT toolkit"):
         select_rules("vot")
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        ({}, "no sequence to score"),
+        ({"other": np.zeros((2, 4))}, "other has boxes but no annotation"),
+        ({"only": np.zeros((1, 4))}, r"shape \(2, 4\) were expected, got \(1, 4\)"),
+        ({"only": np.zeros((3, 4))}, r"shape \(2, 4\) were expected, got \(3, 4\)"),
+        ({"only": np.zeros((2, 5))}, r"shape \(2, 4\) were expected, got \(2, 5\)"),
+    ],
+)
+def test_boxes_that_do_not_match_their_annotation_are_never_scored(predictions, message):
+    annotations = {"only": build_annotation(np.array([BOX, BOX]))}
+    with pytest.raises(DataError, match=message):
+        FrameTable(predictions, annotations)

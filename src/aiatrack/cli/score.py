@@ -27,6 +27,25 @@ _TITLES = {
 _SHORT_TITLES = ("AUC", "P", "P_norm", "AO", "SR 0.5", "SR 0.75")
 
 
+_Rules = Annotated[
+    str | None, typer.Option(help=f"One of {', '.join(RULE_SETS)}; the benchmark's usual ones if not given.")
+]
+_Explain = Annotated[
+    bool, typer.Option("--explain", help="Score by every rule set and say what makes the differences.")
+]
+_ExplainTo = Annotated[
+    list[str] | None, typer.Option(help="Explain only the difference from --rules to this rule set.")
+]
+_Metric = Annotated[str, typer.Option(help=f"What to explain: one of {', '.join(METRICS)}.")]
+_AbsentHits = Annotated[
+    AbsentErrors, typer.Option(help="Reproduce scorers whose precisions count frames without target as hits.")
+]
+_Partial = Annotated[
+    bool,
+    typer.Option("--partial", help="Leave out missing or damaged results, by name, instead of refusing."),
+]
+
+
 def score(
     results: Annotated[Path, typer.Argument(help="Folder with one text file of boxes a sequence.")],
     *,
@@ -34,28 +53,13 @@ def score(
         str, typer.Option("--benchmark", "-b", help="Name, as in `aiatrack benchmarks list`.")
     ],
     root: Annotated[Path, typer.Option(help="Folder of the benchmark, or of flat files NAME.txt.")],
-    rules: Annotated[
-        str | None,
-        typer.Option(help=f"One of {', '.join(RULE_SETS)}; the benchmark's usual ones if not given."),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Score by every rule set and say what makes the differences.")
-    ] = False,
-    explain_to: Annotated[
-        list[str] | None, typer.Option(help="Explain only the difference from --rules to this rule set.")
-    ] = None,
-    metric: Annotated[
-        str, typer.Option(help=f"What to explain: one of {', '.join(METRICS)}.")
-    ] = "success_auc",
-    absent_hits: Annotated[
-        AbsentErrors,
-        typer.Option(help="Reproduce scorers whose precisions count frames without target as hits."),
-    ] = AbsentErrors.MISS,
+    rules: _Rules = None,
+    explain: _Explain = False,
+    explain_to: _ExplainTo = None,
+    metric: _Metric = "success_auc",
+    absent_hits: _AbsentHits = AbsentErrors.MISS,
     per_sequence: Annotated[bool, typer.Option("--sequences", help="Also list every sequence.")] = False,
-    partial: Annotated[
-        bool,
-        typer.Option("--partial", help="Leave out missing or damaged results, by name, instead of refusing."),
-    ] = False,
+    partial: _Partial = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
 ) -> None:
     """Score a tracker's result files, saying by which rules.
@@ -162,7 +166,8 @@ def _print_explanation(explanation: Explanation) -> None:
         f"{_TITLES[explanation.metric]}: {explanation.first} {_points(explanation.before)} -> "
         f"{explanation.second} {_points(explanation.after)}"
     )
-    table = Table("rule", "before", "after", "points", title=title, show_footer=True)
+    caption = "each rule's effect, averaged over every order in which the rules could be changed"
+    table = Table("rule", "before", "after", "points", title=title, caption=caption, show_footer=True)
     table.columns[0].footer = "sum"
     table.columns[3].footer = f"{100 * explanation.difference:+.3f}"
     for part in explanation.parts:

@@ -129,8 +129,13 @@ def open_benchmark(name: str, root: Path) -> Benchmark:
 
 
 def check_benchmark(benchmark: Benchmark) -> list[SequenceCheck]:
-    """Look for every file of every sequence; annotation is read, frames are only looked for."""
-    return [
+    """Look for every file of every sequence; annotation is read, frames are only looked for.
+
+    Where a benchmark's sequences are counted but not listed, a wrong count is one more entry under its name.
+    """
+    expected, found = benchmark.description.expected_sequences, len(benchmark.sequences)
+    count = [f"{found} sequences found, {expected} expected"] * (expected not in (None, found))
+    return [SequenceCheck(benchmark.name, (problem,)) for problem in count] + [
         SequenceCheck(sequence.name, tuple(_problems(sequence, benchmark)))
         for sequence in benchmark.sequences
     ]

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, BoolArray, FloatArray
 from aiatrack.evaluation.rules import FirstFrame, FrameTest, Passed, Rounding, RuleSet
 
@@ -37,7 +38,11 @@ class FrameTable:
         Args:
             predictions: `(T, 4)` xywh by sequence name, as many rows as annotated.
             annotations: ground truth of at least the same sequences.
+
+        Raises:
+            DataError: no sequence, one without annotation, or rows that are not one box for each annotated frame.
         """
+        _check_rows(predictions, annotations)
         self.names: tuple[str, ...] = tuple(predictions)
         truths = [annotations[name] for name in self.names]
         lengths = [len(truth) for truth in truths]
@@ -92,6 +97,19 @@ class FrameTable:
             np.where(self.finite, distance, np.inf),
             np.where(self.finite, normalised, np.inf),
         )
+
+
+def _check_rows(predictions: Mapping[str, FloatArray], annotations: Mapping[str, Annotation]) -> None:
+    if not predictions:
+        raise DataError("there is no sequence to score: give the boxes of one at least")
+    for name, boxes in predictions.items():
+        if name not in annotations:
+            raise DataError(f"sequence {name} has boxes but no annotation: score it on its own benchmark")
+        if np.shape(boxes) != (len(annotations[name]), 4):
+            expected = f"({len(annotations[name])}, 4)"
+            raise DataError(
+                f"sequence {name}: boxes of shape {expected} were expected, got {np.shape(boxes)}"
+            )
 
 
 def _round_predictions(boxes: FloatArray, rounding: Rounding) -> FloatArray:
