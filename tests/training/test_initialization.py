@@ -1,14 +1,15 @@
 """What networks start from."""
 
 import sys
+from urllib.error import URLError
 
 import pytest
 import torch
 
-from aiatrack.errors import MissingExtraError, SettingsError, WeightsError
+from aiatrack.errors import MissingExtraError, WeightsError
 from aiatrack.model import build_network, save_weights
 from aiatrack.training import build_initial_network
-from aiatrack.training.initialization import load_imagenet_backbone
+from aiatrack.training.initialization import RESNET50_URL, load_imagenet_backbone
 
 
 def test_random_weights_follow_the_seed(change):
@@ -25,8 +26,28 @@ def test_imagenet_weights_fill_the_backbone_only(change):
     assert network.backbone._bn0.running_var.std() > 0.01
 
 
-def test_no_imagenet_weights_for_resnet(change):
-    with pytest.raises(SettingsError, match="no packaged ImageNet weights for resnet50"):
+def test_resnet_weights_are_downloaded(change, monkeypatch):
+    settings = change(init="imagenet", network={"backbone": "resnet50"})
+    published = build_network(settings.model_settings().network).backbone.state_dict()
+    beyond = {"fc.weight": torch.zeros(1), "bn1.num_batches_tracked": torch.tensor(1)}
+    asked = []
+
+    def download(url, **options):
+        asked.append((url, options["weights_only"], options["check_hash"]))
+        return published | beyond
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    network = build_initial_network(settings)
+    assert asked == [(RESNET50_URL, True, True)]
+    assert all(torch.equal(tensor, published[name]) for name, tensor in network.backbone.state_dict().items())
+
+
+def test_a_failed_download_says_where_to_put_the_file(change, monkeypatch):
+    def fail(url, **options):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
+    with pytest.raises(WeightsError, match=r"cannot download .*resnet50.* put that file into .*checkpoints"):
         build_initial_network(change(init="imagenet", network={"backbone": "resnet50"}))
 
 

