@@ -81,6 +81,18 @@ def test_wrong_options_are_explained(otb_like, options, error, message):
         run("score", results, "-b", "folders", "--root", root, *options)
 
 
+def test_absent_frames_count_as_hits_only_on_demand(otb_like):
+    root, results = otb_like(("cat",), frames=4)
+    truth = root / "cat" / "groundtruth.txt"
+    truth.write_text("".join([*truth.read_text().splitlines(keepends=True)[:2], "nan,nan,nan,nan\n" * 2]))
+    found = {}
+    for hits in ("none", "normalised", "both"):
+        options = ("-b", "folders", "--root", root, "--absent-hits", hits, "--json")
+        overall = json.loads(run("score", results, *options))["overall"]
+        found[hits] = [overall[metric]["value"] for metric in ("precision", "normalised_precision")]
+    assert found == {"none": [1, 1], "normalised": [1, 2], "both": [2, 2]}
+
+
 def test_a_partial_score_lists_what_it_left_out(otb_like):
     root, results = otb_like()
     (results / "dog.txt").write_text("")

@@ -1,6 +1,7 @@
 """`aiatrack score`: one tracker's results on one benchmark, by a rule set that is stated."""
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,20 @@ _TITLES = {
 _SHORT_TITLES = ("AUC", "P", "P_norm", "AO", "SR 0.5", "SR 0.75")
 
 
+class AbsentHits(str, Enum):
+    """In which precisions frames without target count as hits."""
+
+    NONE = "none"
+    NORMALISED = "normalised"
+    BOTH = "both"
+
+
+_ABSENT_ERRORS = {
+    AbsentHits.NONE: AbsentErrors.MISS,
+    AbsentHits.NORMALISED: AbsentErrors.NORMALISED,
+    AbsentHits.BOTH: AbsentErrors.BOTH,
+}
+
 _Rules = Annotated[
     str | None, typer.Option(help=f"One of {', '.join(RULE_SETS)}; the benchmark's usual ones if not given.")
 ]
@@ -38,7 +53,7 @@ _ExplainTo = Annotated[
 ]
 _Metric = Annotated[str, typer.Option(help=f"What to explain: one of {', '.join(METRICS)}.")]
 _AbsentHits = Annotated[
-    AbsentErrors, typer.Option(help="Reproduce scorers whose precisions count frames without target as hits.")
+    AbsentHits, typer.Option(help="Reproduce scorers whose precisions count frames without target as hits.")
 ]
 _Partial = Annotated[
     bool,
@@ -57,7 +72,7 @@ def score(
     explain: _Explain = False,
     explain_to: _ExplainTo = None,
     metric: _Metric = "success_auc",
-    absent_hits: _AbsentHits = AbsentErrors.MISS,
+    absent_hits: _AbsentHits = AbsentHits.NONE,
     per_sequence: Annotated[bool, typer.Option("--sequences", help="Also list every sequence.")] = False,
     partial: _Partial = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
@@ -71,8 +86,9 @@ def score(
     One difference, as JSON: aiatrack score results/lite -b uav123 --root anno --explain-to stark --json
     """
     opened = open_benchmark(benchmark, root)
-    chosen = select_rules(rules or opened.description.rules, absent_hits)
-    others = [select_rules(name, absent_hits) for name in explain_to or (RULE_SETS if explain else ())]
+    absent = _ABSENT_ERRORS[absent_hits]
+    chosen = select_rules(rules or opened.description.rules, absent)
+    others = [select_rules(name, absent) for name in explain_to or (RULE_SETS if explain else ())]
     entry = open_entry(results, opened, read_annotations(opened), partial=partial)
     scored = entry.score(chosen)
     explanations = [
@@ -83,20 +99,18 @@ def score(
     if as_json:
         content = tabulate_entry(entry, scored, explanations)
         if explain:
-            content["every_rule_set"] = {
-                name: _overall(entry.score(other)) for name, other in _all(absent_hits)
-            }
+            content["every_rule_set"] = {name: _overall(entry.score(other)) for name, other in _all(absent)}
         typer.echo(json.dumps(content, indent=2))
         return
     _print_score(entry, scored, per_sequence=per_sequence)
     if explain:
-        _print_rule_sets([entry.score(other) for _, other in _all(absent_hits)])
+        _print_rule_sets([entry.score(other) for _, other in _all(absent)])
     for explanation in explanations:
         _print_explanation(explanation)
 
 
-def _all(absent_hits: AbsentErrors) -> list[tuple[str, RuleSet]]:
-    return [(name, select_rules(name, absent_hits)) for name in RULE_SETS]
+def _all(absent: AbsentErrors) -> list[tuple[str, RuleSet]]:
+    return [(name, select_rules(name, absent)) for name in RULE_SETS]
 
 
 def _overall(scored: Score) -> dict[str, float]:

@@ -40,7 +40,7 @@ class FrameTable:
             annotations: ground truth of at least the same sequences.
 
         Raises:
-            DataError: no sequence, one without annotation, or rows that are not one box for each annotated frame.
+            DataError: no sequence, one without annotation, or not one box for each annotated frame.
         """
         _check_rows(predictions, annotations)
         self.names: tuple[str, ...] = tuple(predictions)
