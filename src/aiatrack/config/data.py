@@ -154,6 +154,8 @@ class DataSettings(FrozenSettings):
     """Boxes that cover less or more of their image are passed over."""
     min_box_px: float = Field(8.0, ge=1)
     """Boxes with a shorter side are passed over."""
+    min_still_box_px: float = Field(0.0, ge=0)
+    """Boxes of still images with a shorter side are passed over; the paper asks for more than 50."""
     validation_share: float = Field(0.05, ge=0, lt=1)
     """Share of still images kept from training."""
     validation_clip_share: float = Field(0.12, ge=0, lt=1)

@@ -1,7 +1,15 @@
 """Annotated sequences on disk -> training samples. Knows nothing of the model."""
 
 from aiatrack.data.batch import SampleBatch
+from aiatrack.data.check import SourceReport, check_source
 from aiatrack.data.stream import build_batches
 from aiatrack.data.validation import ValidationClip, validation_clips
 
-__all__ = ["SampleBatch", "ValidationClip", "build_batches", "validation_clips"]
+__all__ = [
+    "SampleBatch",
+    "SourceReport",
+    "ValidationClip",
+    "build_batches",
+    "check_source",
+    "validation_clips",
+]

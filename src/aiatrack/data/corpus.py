@@ -115,9 +115,10 @@ class Corpus:
         self.scene_clips = _choice(scene_clips, weights, balance)
 
     def _gives_stills(self, index: SourceIndex) -> npt.NDArray[np.bool_]:
-        if self.settings.stills_from_clips or not len(index.clip_is_video):
-            return np.ones(len(index.object_image), dtype=np.bool_)
-        return np.asarray(~index.clip_is_video[index.image_clip[index.object_image]])
+        usable = np.asarray(index.object_box_xywh[:, 2:].min(axis=1) > self.settings.min_still_box_px)
+        if not self.settings.stills_from_clips and len(index.clip_is_video):
+            usable &= ~index.clip_is_video[index.image_clip[index.object_image]]
+        return usable
 
     def _image_in_part(self, index: SourceIndex) -> npt.NDArray[np.bool_]:
         """Whether each image is of this part; a cut-out is where the clip that it was cut from is."""

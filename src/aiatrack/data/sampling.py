@@ -66,9 +66,9 @@ class Sampler:
         shares = np.cumsum([share for *_, share in usable])
         return [kind for kind, *_ in usable], [draw for _, draw, _ in usable], shares / shares[-1]
 
-    def plan(self, seed: int, step: int, place: int) -> SamplePlan:
-        """Plan sample `place` of the global batch of step `step`."""
-        rng = np.random.default_rng((seed, step, place))
+    def plan(self, seed: int, step: int, place: int, spare: int = 0) -> SamplePlan:
+        """Plan sample `place` of the global batch of step `step`, or the `spare`-th to take its place."""
+        rng = np.random.default_rng((seed, step, place, spare))
         choice = min(int(np.searchsorted(self._shares, rng.random(), "right")), len(self._shares) - 1)
         stages, cutout = self._draws[choice](rng)
         add_distractors(stages, cutout, self.corpus, self.settings, rng)

@@ -1,6 +1,7 @@
 """The endless stream of training batches: the same for the same seed, from whatever step it is taken up."""
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,9 +20,11 @@ from aiatrack.data.render_torch import TorchRenderer
 from aiatrack.data.sampling import Sampler
 from aiatrack.data.sources import open_sources
 from aiatrack.data.stacked_plans import StackedPlans, stack_plans
-from aiatrack.errors import SettingsError
+from aiatrack.errors import DataError, SettingsError
 
 _Batch = TypeVar("_Batch")
+_log = logging.getLogger(__name__)
+_MOST_SPARES = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class _BatchPlaces:
         first = self.rank * self.batch_size
         return [sampler.plan(self.seed, step, first + place) for place in range(self.batch_size)]
 
+    def spare_plan(self, sampler: Sampler, step: int, place: int, spare: int) -> SamplePlan:
+        return sampler.plan(self.seed, step, self.rank * self.batch_size + place, spare)
+
 
 class _PlannedBatches(Dataset[StackedPlans]):
     """The plans of batch k for every k, to be drawn elsewhere."""
@@ -62,7 +68,33 @@ class _RenderedBatches(Dataset[SampleBatch]):
         self.sampler, self.images, self.places = sampler, images, places
 
     def __getitem__(self, step: int) -> SampleBatch:
-        return render_batch(self.places.plans(self.sampler, step), self.images, self.sampler.crop_size)
+        plans = self.places.plans(self.sampler, step)
+        try:
+            return render_batch(plans, self.images, self.sampler.crop_size)
+        except DataError:
+            readable = [self._readable(plan, step, place) for place, plan in enumerate(plans)]
+            return render_batch(readable, self.images, self.sampler.crop_size)
+
+    def _readable(self, plan: SamplePlan, step: int, place: int) -> SamplePlan:
+        """Return a plan, or where its images cannot be read another one, always the same."""
+        for spare in range(1, _MOST_SPARES + 2):
+            problem = _unreadable(plan, self.images)
+            if problem is None:
+                return plan
+            _log.warning("step %d: another sample instead of one that cannot be read: %s", step, problem)
+            plan = self.places.spare_plan(self.sampler, step, place, spare)
+        raise DataError(
+            f"{_MOST_SPARES} samples in a row cannot be read, the last: {problem}; check the sources"
+        )
+
+
+def _unreadable(plan: SamplePlan, images: ImageBank) -> str | None:
+    try:
+        for view in plan.views:
+            images.read(view.image)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def render_batch(plans: list[SamplePlan], images: ImageBank, crop_size: int) -> SampleBatch:

@@ -20,8 +20,8 @@ def read_coco(path: Path, split: str | None = None) -> Annotations:
     each track becomes one object through its video.
 
     Args:
-        path: COCO's folder, with `annotations/instances_<split>.json`; or a JSON file, whose images are looked
-            for beside it and in `images` beside it.
+        path: COCO's folder, with `annotations/instances_<split>.json`; or a JSON file, whose images are
+            looked for beside it and in `images` beside it.
         split: `train2017` (the default) or `val2017`; not for a JSON file.
 
     Raises:

@@ -35,18 +35,18 @@ def read_lasot(path: Path, split: str | None = None) -> Annotations:
 
 
 def read_got10k(path: Path, split: str | None = None) -> Annotations:
-    """Read GOT-10k: `train/GOT-10k_Train_000001/` with `00000001.jpg`, `groundtruth.txt` and marks of absence.
+    """Read GOT-10k: `train/GOT-10k_Train_000001/` with `00000001.jpg`, `groundtruth.txt`, marks of absence.
 
     Args:
         path: folder that holds `train` and `val`.
-        split: `train`, `val`, or `vot_train` (the default): the 7,086 training sequences that are not in VOT.
+        split: `train`, `val`, or `vot` (the default): the 7,086 training sequences that are not in VOT.
     """
     choices: dict[str, Callable[[], list[str] | None]] = {
-        "vot_train": lambda: [f"train/{name}" for name in _vot_train_names()],
+        "vot": lambda: [f"train/{name}" for name in _vot_train_names()],
         "train": lambda: [f"train/{file.name}" for file in _folders(path / "train")],
         "val": lambda: [f"val/{file.name}" for file in _folders(path / "val")],
     }
-    names = _known_names(split, choices, "vot_train") or []
+    names = _known_names(split, choices, "vot") or []
     return _collect("got10k", path, (functools.partial(_got10k_clip, path / name) for name in sorted(names)))
 
 
@@ -55,9 +55,9 @@ def read_trackingnet(path: Path, split: str | None = None) -> Annotations:
 
     Args:
         path: folder that holds `TRAIN_0` to `TRAIN_11`.
-        split: which of them, such as `0-11` (the default), `0-3` or `7`.
+        split: which of them: `train` for all (the default), or a range such as `0-3` or `7`.
     """
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", split or "0-11")
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", split if split not in (None, "train") else "0-11")
     if match is None:
         raise SettingsError(f"TrackingNet's split is a range of chunks such as 0-11, got {split!r}")
     chunks = range(int(match[1]), int(match[2] or match[1]) + 1)

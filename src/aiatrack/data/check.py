@@ -1,0 +1,124 @@
+"""Look through a source before a run starts: what is there, what is usable, what is wrong."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from aiatrack.config.data import DataSettings, SourceSettings
+from aiatrack.data.annotations import Annotations, Clip
+from aiatrack.data.images import read_image
+from aiatrack.data.sources import read_source
+
+CheckProgress = Callable[[str, int, int], None]
+"""Called with the source's name, clips looked at and clips in all."""
+
+
+@dataclass
+class SourceReport:
+    """What a check found in one source.
+
+    Attributes:
+        name: of the source.
+        videos: clips with more than one frame.
+        stills: images on their own.
+        images: files looked at, or all that are named if they were not opened.
+        boxes: annotated objects in single images.
+        usable_boxes: those that are visible and of a size that the settings allow.
+        videos_usable: videos long enough, with a target visible often enough.
+        problems: one line for each thing that is missing, damaged or left out, naming it.
+    """
+
+    name: str
+    videos: int = 0
+    stills: int = 0
+    images: int = 0
+    boxes: int = 0
+    usable_boxes: int = 0
+    videos_usable: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether samples can be drawn from the source: boxes, or at least images to paste over."""
+        return self.usable_boxes > 0 or (self.images > 0 and self.boxes == 0)
+
+
+def check_source(
+    source: SourceSettings,
+    settings: DataSettings | None = None,
+    *,
+    open_images: bool = True,
+    progress: CheckProgress | None = None,
+) -> list[SourceReport]:
+    """Read a source's annotations, and open every image if wanted.
+
+    Args:
+        source: what to look at; a folder of JSON-lines files gives several reports.
+        settings: which boxes and clips count as usable.
+        open_images: decode every image, which takes long for large data sets; else only see if it is there.
+        progress: told after every clip.
+
+    Raises:
+        DataError: nothing can be read there.
+    """
+    settings = settings or DataSettings()
+    reports = []
+    for found in read_source(source):
+        report = SourceReport(found.annotations.name, problems=list(found.annotations.problems))
+        for done, clip in enumerate(found.annotations.clips, start=1):
+            _check_clip(clip, settings, open_images, report)
+            if progress is not None:
+                progress(report.name, done, len(found.annotations.clips))
+        _check_names(found.annotations, report)
+        reports.append(report)
+    return reports
+
+
+def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: SourceReport) -> None:
+    sizes = np.array([_image_size(path, open_images, report) for path in clip.images]).reshape(-1, 2)
+    there = sizes[:, 0] >= 0
+    report.images += int(there.sum())
+    visible_frames = 0
+    for track in clip.tracks:
+        annotated = np.atleast_1d(np.isfinite(track.boxes_xywh).all(axis=1))
+        sides = np.nan_to_num(track.boxes_xywh[:, 2:])
+        area = np.maximum(sizes.prod(axis=1), 0)
+        share = np.divide(sides.prod(axis=1), area, out=np.full(len(area), 0.1), where=area > 0)
+        low, high = settings.box_share
+        usable = annotated & track.visible & there & (sides.min(axis=1) >= settings.min_box_px)
+        usable &= (share >= low) & (share <= high)
+        report.boxes += int(annotated.sum())
+        report.usable_boxes += int(usable.sum())
+        visible_frames = max(visible_frames, int(usable.sum()))
+    if not clip.is_video:
+        report.stills += 1
+        return
+    report.videos += 1
+    long_enough = len(clip.images) >= settings.min_clip_frames
+    report.videos_usable += int(long_enough and visible_frames >= settings.min_visible_frames)
+
+
+def _image_size(path: Path, open_images: bool, report: SourceReport) -> tuple[int, int]:
+    """Width and height; 0 if the image was not opened, -1 if it is not there."""
+    if not open_images:
+        if path.is_file():
+            return 0, 0
+        report.problems.append(f"{path}: missing")
+        return -1, -1
+    image = read_image(path)
+    if image is None:
+        report.problems.append(f"{path}: missing or not an image")
+        return -1, -1
+    return image.shape[1], image.shape[0]
+
+
+def _check_names(annotations: Annotations, report: SourceReport) -> None:
+    for name in _repeated(clip.name for clip in annotations.clips):
+        report.problems.append(f"{annotations.name}: more than one clip is called {name}")
+
+
+def _repeated(names: Iterator[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
