@@ -1,11 +1,11 @@
 """The one assembly point: names and paths in, ready objects out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from aiatrack.config import ModelSettings, benchmark_tracking, load_preset, preset_names
+from aiatrack.config import ModelSettings, TrackingSettings, benchmark_tracking, load_preset, preset_names
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.tracking import Color, Network, Tracker, TrackResult
 from aiatrack.video import open_frames
@@ -38,8 +38,11 @@ def load_tracker(
         >>> tracker.start(frame, box=(120, 80, 64, 48))  # doctest: +SKIP
         >>> tracker.update(next_frame).box_xywh  # doctest: +SKIP
     """
+    if color not in get_args(Color):
+        raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
+    changes = ({} if benchmark is None else benchmark_tracking(benchmark)) | tracking
+    TrackingSettings().replace(**changes)  # a wrong name should not wait for the network to load
     settings, network = open_network(model, device)
-    changes = (benchmark_tracking(benchmark) if benchmark else {}) | tracking
     return Tracker(network, settings.tracking.replace(**changes), color=color)
 
 
@@ -51,8 +54,12 @@ def track(
     device: str = "auto",
     start_s: float | None = None,
     end_s: float | None = None,
-) -> Iterator[TrackResult]:
-    """Follow what is inside a box through a film, folder, camera, stream or iterable of frames.
+    benchmark: str | None = None,
+    **tracking: Any,
+) -> Generator[TrackResult, None, None]:
+    """Follow what is inside a box through a film, folder, camera, stream or iterable of RGB frames.
+
+    The source is closed with the generator: at its end, by `close()`, or when it is no longer referred to.
 
     Args:
         source: whatever `aiatrack.open_frames` takes.
@@ -61,21 +68,25 @@ def track(
         device: as in `load_tracker`.
         start_s: time of the first frame, where the box is, in seconds.
         end_s: stop before this time, in seconds.
+        benchmark: as in `load_tracker`.
+        **tracking: as in `load_tracker`.
 
     Yields:
-        One result a frame, the first being the box as given.
+        One result a frame, the first being the box as given. `frame_index` counts from the first frame
+        followed, also after `start_s`.
 
     Raises:
-        AiATrackError: whatever is wrong with source, box or model; nothing is loaded before the first result
-            is asked for.
+        AiATrackError: whatever is wrong with source, box or model; nothing is opened or loaded before the
+            first result is asked for.
 
     Example:
         >>> for result in track("street.mp4", box=(120, 80, 64, 48)):  # doctest: +SKIP
         ...     print(result.frame_index, result.box_xywh)
     """
-    tracker = load_tracker(model, device)
     with open_frames(source, start_s=start_s, end_s=end_s) as frames:
-        yield tracker.start(next(frames).image, box)
+        first = next(frames)
+        tracker = load_tracker(model, device, benchmark=benchmark, **tracking)
+        yield tracker.start(first.image, box)
         for frame in frames:
             yield tracker.update(frame.image)
 
@@ -111,8 +122,8 @@ def find_weights(model: str | Path) -> Path:
     if shipped.is_file():
         return shipped
     raise WeightsError(
-        f"model {model} ships no weights: convert a published checkpoint with `aiatrack convert CHECKPOINT -o "
-        f"{model}.safetensors`, or train one, and give the file instead of the name"
+        f"model {model} ships no weights: convert a published checkpoint with `aiatrack convert CHECKPOINT "
+        f"-o {model}.safetensors`, or train one, and give the file instead of the name"
     )
 
 
@@ -143,8 +154,8 @@ def select_device(name: str) -> Any:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
+        reason = str(error).partition(". ")[0]
         raise SettingsError(
             f"cannot use device {name!r} here ({reason}): choose auto, cpu, or one that this machine has"
         ) from error

@@ -23,7 +23,9 @@ def list_benchmarks(
 ) -> None:
     """List the benchmarks that the package describes.
 
-    Example: aiatrack benchmarks list
+    ```
+    aiatrack benchmarks list
+    ```
     """
     descriptions = [load_description(name) for name in benchmark_names()]
     if as_json:
@@ -54,7 +56,9 @@ def check_benchmarks(
 ) -> None:
     """Say which sequences below ROOT are complete and which files are missing.
 
-    Example: aiatrack benchmarks check /data/OTB100 --benchmark otb100
+    ```
+    aiatrack benchmarks check /data/OTB100 --benchmark otb100
+    ```
     """
     checks = {name: _check(name, root) for name in benchmark or _found_below(root)}
     if as_json:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from aiatrack.cli.terminal import console
+from aiatrack.cli.terminal import print_line
 from aiatrack.config import load_preset
 from aiatrack.errors import OutputError
 
@@ -20,25 +20,33 @@ def convert(
 ) -> None:
     """Convert a published AiATrack checkpoint without running anything inside it.
 
-    A checkpoint is a pickle, which can run code when it is opened. Here nothing in it is executed: classes that
-    are not plain data load as empty shells, and a file that wants to call anything is refused.
+    A checkpoint is a pickle, which can run code when it is opened. Here nothing in it is executed: classes
+    that are not plain data load as empty shells, and a file that wants to call anything is refused.
 
-    **Examples**
-
-    `aiatrack convert AIATRACK_ep0500.pth.tar -o base.safetensors`
-
-    then `aiatrack track street.mp4 --box 120,80,64,48 --model base.safetensors`
+    ```
+    aiatrack convert AIATRACK_ep0500.pth.tar -o base.safetensors
+    aiatrack track street.mp4 --box 120,80,64,48 --model base.safetensors
+    ```
     """
+    _check_output(output, overwrite=overwrite)
     from aiatrack.model import build_network, load_state, read_published_checkpoint, save_weights
 
-    if output.suffix != ".safetensors":
-        raise OutputError(f"weights are written as .safetensors; got {output}")
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists: choose another name, or say --overwrite")
     settings = load_preset("base")
     state = read_published_checkpoint(checkpoint)
     network = build_network(settings.network)
     load_state(network, state, origin=str(checkpoint))
     save_weights(output, network.state_dict(), settings, half=half, notes={"converted_from": checkpoint.name})
-    parameters = sum(tensor.numel() for tensor in state.values())
-    console.print(f"wrote {output}: model base, {parameters / 1e6:.2f} million numbers", highlight=False)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    print_line(f"wrote {output}: model base, {parameters / 1e6:.2f} million parameters")
+
+
+def _check_output(output: Path, *, overwrite: bool) -> None:
+    """Refuse before the checkpoint is read what would fail after."""
+    if output.suffix != ".safetensors":
+        raise OutputError(f"weights are written as .safetensors; got {output}")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder: give the name of a file in it")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists: choose another name, or say --overwrite")
+    if not output.parent.is_dir():
+        raise OutputError(f"the folder {output.parent} does not exist: create it first")

@@ -16,7 +16,6 @@ from aiatrack.visualization import colour_of, draw_box, draw_result
 
 _TRUTH_COLOR = (255, 255, 255)
 _RESULT_COLOR = colour_of(0)
-_LEGEND = (("truth", _TRUTH_COLOR, "dashed"), ("aiatrack, predicted overlap", _RESULT_COLOR, "solid"))
 
 
 def open_demo_output(path: Path) -> FilmWriter:
@@ -84,10 +83,9 @@ class DemoFilm:
 def _draw_legend() -> npt.NDArray[np.uint8]:
     """A dark plate for the top left corner: what each kind of box is."""
     plate = np.full((46, 250, 3), 30, np.uint8)
-    for line, (words, color, style) in enumerate(_LEGEND):
-        middle = 14 + 18 * line
-        draw_box(plate, (8, middle - 6, 20, 12), color=color, thickness=2, style=style)
-        cv2.putText(
-            plate, words, (36, middle + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (240, 240, 240), 1, cv2.LINE_AA
-        )
+    draw_box(plate, (8, 8, 20, 12), color=_TRUTH_COLOR, thickness=2, style="dashed")
+    draw_box(plate, (8, 26, 20, 12), color=_RESULT_COLOR, thickness=2)
+    for line, words in enumerate(("truth", "aiatrack, predicted overlap")):
+        place = 36, 18 + 18 * line
+        cv2.putText(plate, words, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (240, 240, 240), 1, cv2.LINE_AA)
     return plate

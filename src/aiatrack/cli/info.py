@@ -4,6 +4,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from aiatrack.cli.terminal import console
@@ -15,11 +16,12 @@ def info(
 ) -> None:
     """Show a model's settings, parameters and arithmetic.
 
-    **Examples**
+    MACs are multiply-adds; one tracked frame is one crop encoded and located against a full ensemble.
 
-    `aiatrack info lite`
-
-    `aiatrack info my.safetensors --json`
+    ```
+    aiatrack info lite
+    aiatrack info my.safetensors --json
+    ```
     """
     from aiatrack.api import read_model_settings
     from aiatrack.model import build_network, measure_complexity
@@ -37,7 +39,7 @@ def info(
     if as_json:
         typer.echo(json.dumps(plain | figures, indent=2))
         return
-    table = Table("", settings.name, title=f"model {settings.name}", show_header=False)
+    table = Table("", "", title=f"model {escape(settings.name)}", show_header=False)
     for room in ("network", "tracking"):
         table.add_section()
         for name, value in plain[room].items():

@@ -1,6 +1,6 @@
 """The command line: registers the commands, turns errors of our tree into one line and an exit code.
 
-Modules of commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `--help` must not wait.
+Commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `--help` must not wait for it.
 """
 
 import sys
@@ -25,10 +25,12 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, info):
-    app.command()(command)
-for command in (track, convert, score, report):
-    app.command(no_args_is_help=True)(command)
+app.command()(demo)
+app.command(no_args_is_help=True)(track)
+app.command()(info)
+app.command(no_args_is_help=True)(convert)
+app.command(no_args_is_help=True)(score)
+app.command(no_args_is_help=True)(report)
 app.add_typer(benchmarks.app, name="benchmarks")
 app.add_typer(submit.app, name="submit")
 

@@ -37,9 +37,12 @@ def report(
 ) -> None:
     """Write a report of one or many trackers, by file name as HTML page, Markdown, CSV or LaTeX.
 
-    One benchmark: aiatrack report runs/lite csrt=runs/csrt -b otb100 --root /data/OTB100 -o report.html
-
-    Two of them: aiatrack report lite -b otb100 --root OTB100 -b uav123 --root UAV123 -o report.tex
+    ```
+    # Two trackers on one benchmark
+    aiatrack report runs/lite csrt=runs/csrt -b otb100 --root OTB100 -o report.html
+    # Two benchmarks
+    aiatrack report lite -b otb100 --root OTB100 -b uav123 --root UAV123 -o report.tex
+    ```
     """
     if len(benchmark) != len(root):
         raise SettingsError(f"every --benchmark needs its --root: got {len(benchmark)} and {len(root)}")

@@ -79,11 +79,14 @@ def score(
 ) -> None:
     """Score a tracker's result files, saying by which rules.
 
-    By the benchmark's usual rules: aiatrack score results/lite -b otb100 --root /data/OTB100
-
-    By every rule set, with reasons: aiatrack score results/lite -b lasot --root annotations/lasot --explain
-
-    One difference, as JSON: aiatrack score results/lite -b uav123 --root anno --explain-to stark --json
+    ```
+    # By the benchmark's usual rules
+    aiatrack score results/lite -b otb100 --root /data/OTB100
+    # By every rule set, with reasons
+    aiatrack score results/lite -b lasot --root annotations/lasot --explain
+    # One difference, as JSON
+    aiatrack score results/lite -b uav123 --root anno --explain-to stark --json
+    ```
     """
     opened = open_benchmark(benchmark, root)
     absent = _ABSENT_ERRORS[absent_hits]

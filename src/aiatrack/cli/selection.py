@@ -1,6 +1,6 @@
 """A window in which a box is drawn with the mouse."""
 
-from types import ModuleType
+import time
 
 import cv2
 import numpy as np
@@ -8,18 +8,20 @@ import numpy.typing as npt
 
 from aiatrack.errors import BoxError, SettingsError
 
-# Not every Python has Tk; that is only an error once a window is wanted.
-tkinter: ModuleType | None
 try:
     import tkinter
-except ImportError:
-    tkinter = None
+except ImportError:  # Not every Python has Tk; that is only an error once a window is wanted.
+    tkinter = None  # type: ignore[assignment]
+
+Box = tuple[float, float, float, float]
+"""left, top, width, height, px of the frame."""
 
 _SCREEN_SHARE = 0.85
+_REFRESH_S = 0.01
 _HINT = "Drag a box around the target.  Enter: take it.  Escape: give up."
 
 
-def select_box(image: npt.NDArray[np.uint8]) -> tuple[float, float, float, float]:
+def select_box(image: npt.NDArray[np.uint8]) -> Box:
     """Show a frame and let the user drag a box; Tk, since headless OpenCV has no windows.
 
     Args:
@@ -55,47 +57,80 @@ class _Window:
 
     def __init__(self, root: "tkinter.Tk", image: npt.NDArray[np.uint8]) -> None:
         self._root = root
-        self._corners: tuple[int, int, int, int] | None = None
-        self._taken = False
+        self._open = True
+        self._box: Box | None = None
+        self._corner: tuple[int, int] | None = None
         height, width = image.shape[:2]
+        self._frame_size = width, height
         room = root.winfo_screenwidth() / width, root.winfo_screenheight() / height
         self._scale = min(1.0, _SCREEN_SHARE * min(room))
-        shown = cv2.resize(image, (round(width * self._scale), round(height * self._scale)))
+        shown = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
         # Tk reads PPM from memory without any image library.
         pixels = b"P6 %d %d 255 " % (shown.shape[1], shown.shape[0]) + shown.tobytes()
         self._photo = tkinter.PhotoImage(master=root, data=pixels)
-        self._canvas = tkinter.Canvas(root, width=shown.shape[1], height=shown.shape[0], cursor="crosshair")
+        self._canvas = tkinter.Canvas(
+            root, width=shown.shape[1], height=shown.shape[0], cursor="crosshair", highlightthickness=0
+        )
         self._canvas.create_image(0, 0, image=self._photo, anchor="nw")
         self._band = self._canvas.create_rectangle(0, 0, 0, 0, outline="#00dc6e", width=2)
         self._canvas.pack()
         tkinter.Label(root, text=_HINT).pack()
         self._bind()
 
-    def ask(self) -> tuple[float, float, float, float] | None:
+    def ask(self) -> Box | None:
         """Wait until the box is taken or the window closed."""
         self._root.title("aiatrack: mark the target")
-        self._root.mainloop()
-        if not self._taken or self._corners is None:
-            return None
-        x1, y1, x2, y2 = (corner / self._scale for corner in self._corners)
-        left, top = min(x1, x2), min(y1, y2)
-        return left, top, max(x1, x2) - left, max(y1, y2) - top
+        try:
+            # Tk's own loop would swallow Ctrl-C.
+            while self._open:
+                self._root.update()
+                time.sleep(_REFRESH_S)
+        finally:
+            self._root.destroy()
+        return self._box
 
     def _bind(self) -> None:
         self._canvas.bind("<ButtonPress-1>", self._press)
         self._canvas.bind("<B1-Motion>", self._drag)
         self._root.bind("<Return>", self._take)
-        self._root.bind("<Escape>", lambda _event: self._root.destroy())
+        self._root.bind("<KP_Enter>", self._take)
+        self._root.bind("<Escape>", self._give_up)
+        self._root.protocol("WM_DELETE_WINDOW", self._give_up)
 
     def _press(self, event: "tkinter.Event[tkinter.Canvas]") -> None:
-        self._corners = (event.x, event.y, event.x, event.y)
+        self._corner = event.x, event.y
+        self._drag(event)
 
     def _drag(self, event: "tkinter.Event[tkinter.Canvas]") -> None:
-        if self._corners is not None:
-            self._corners = (*self._corners[:2], event.x, event.y)
-            self._canvas.coords(self._band, *self._corners)
+        if self._corner is not None:
+            self._canvas.coords(self._band, *self._corner, event.x, event.y)
+            self._box = box_between(self._corner, (event.x, event.y), self._scale, self._frame_size)
 
     def _take(self, _event: object) -> None:
-        if self._corners is not None:
-            self._taken = True
-            self._root.destroy()
+        if self._box is not None:
+            self._open = False
+
+    def _give_up(self, _event: object = None) -> None:
+        self._box = None
+        self._open = False
+
+
+def box_between(
+    first: tuple[int, int], second: tuple[int, int], scale: float, frame_size: tuple[int, int]
+) -> Box | None:
+    """The box that a drag means.
+
+    Args:
+        first: x and y where the button was pressed, px of the screen from the picture's top left.
+        second: where it was let go; it may have left the picture.
+        scale: screen pixels per frame pixel.
+        frame_size: width and height of the frame, px.
+
+    Returns:
+        left, top, width, height in pixels of the frame, cut to it; None where it has no area.
+    """
+    (left, right), (top, bottom) = (
+        sorted(min(max(place / scale, 0.0), float(limit)) for place in places)
+        for *places, limit in zip(first, second, frame_size, strict=True)
+    )
+    return (left, top, right - left, bottom - top) if right > left and bottom > top else None

@@ -30,7 +30,9 @@ def submit_got10k(
 ) -> None:
     """Write the archive for the GOT-10k server: boxes and times of every sequence.
 
-    Example: aiatrack submit got10k runs/lite --root /data/GOT-10k -o lite.zip
+    ```
+    aiatrack submit got10k runs/lite --root /data/GOT-10k -o lite.zip
+    ```
     """
     benchmark = open_benchmark(f"got10k_{split}", root)
     files = collect_got10k(results, benchmark, deterministic=not repetitions)
@@ -44,7 +46,9 @@ def submit_got10k(
 def submit_trackingnet(results: _Results, *, root: _Root, output: _Output) -> None:
     """Write the archive for the TrackingNet server: one flat file a sequence.
 
-    Example: aiatrack submit trackingnet runs/lite --root /data/TrackingNet -o lite.zip
+    ```
+    aiatrack submit trackingnet runs/lite --root /data/TrackingNet -o lite.zip
+    ```
     """
     files = collect_trackingnet(results, open_benchmark("trackingnet", root))
     write_submission(files, output)
@@ -65,7 +69,9 @@ def submit_text(
 ) -> None:
     """Rewrite text results in another dialect: delimiter, integers, prefix, first pixel.
 
-    Example: aiatrack submit text runs/lite -b otb100 --root OTB100 --dialect pytracking -o for_pytracking
+    ```
+    aiatrack submit text runs/lite -b otb100 --root OTB100 --dialect pytracking -o out
+    ```
     """
     opened = open_benchmark(benchmark, root)
     prefix = opened.description.result_prefix

@@ -16,6 +16,7 @@ def track(
     source: Annotated[
         str, typer.Argument(help="Film, folder or glob of images, camera number, or stream address.")
     ],
+    *,
     box: Annotated[
         str | None, typer.Option(help="Target in the first frame: X,Y,WIDTH,HEIGHT in pixels.")
     ] = None,

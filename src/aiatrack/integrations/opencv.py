@@ -21,17 +21,27 @@ class OpenCVTracker:
         model: as in `aiatrack.load_tracker`.
         device: as in `aiatrack.load_tracker`.
         min_predicted_iou: `ok` is False below this predicted overlap with the target, in [0, 1].
+        **tracking: as in `aiatrack.load_tracker`.
+
+    Raises:
+        SettingsError: unknown model, device or setting, or one out of range.
+        WeightsError: the model has no weights, or its file cannot be used.
 
     Example:
         >>> tracker = OpenCVTracker()  # was: cv2.TrackerCSRT_create()  # doctest: +SKIP
     """
 
     def __init__(
-        self, model: str | Path = "lite", device: str = "auto", *, min_predicted_iou: float = 0.3
+        self,
+        model: str | Path = "lite",
+        device: str = "auto",
+        *,
+        min_predicted_iou: float = 0.3,
+        **tracking: Any,
     ) -> None:
         if not 0 <= min_predicted_iou <= 1:
             raise SettingsError(f"min_predicted_iou lies in [0, 1]; got {min_predicted_iou}")
-        self._tracker = load_tracker(model, device, color="bgr")
+        self._tracker = load_tracker(model, device, color="bgr", **tracking)
         self._min_predicted_iou = min_predicted_iou
         self.result: TrackResult | None = None
 
