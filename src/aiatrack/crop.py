@@ -1,6 +1,6 @@
 """Cut a square around a box out of a frame, and carry boxes between frame and crop.
 
-The conventions, rounding included, are those that published checkpoints were trained with (METHOD, section 5).
+The conventions, rounding included, are those that published checkpoints were trained with (METHOD, 5).
 """
 
 import math
@@ -18,6 +18,9 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 _MAX_RESIZE_REDUCTION = 4
 """Beyond this reduction, sampling the few pixels needed beats padding and resizing the whole region."""
+
+_LARGEST_SIDE_PX = 2**22
+"""Of a region; far beyond any frame, and small enough for its coordinates to be exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ def check_frame(frame: Image) -> None:
         )
     if frame.ndim != 3 or frame.shape[2] != 3:
         raise FrameError(
-            f"a frame has shape (H, W, 3); got {frame.shape}: repeat the channel of a grey image three times, "
-            "drop an alpha channel"
+            f"a frame has shape (H, W, 3); got {frame.shape}: repeat the channel of a grey image three "
+            "times, drop an alpha channel"
         )
     if frame.dtype != np.uint8:
         raise FrameError(f"a frame has type uint8, 0 to 255; got {frame.dtype}: scale and convert it first")
@@ -107,13 +110,17 @@ def crop_window(box_xywh: FloatArray, search_factor: float, size: int) -> CropWi
         size: of the crop, px.
 
     Raises:
-        BoxError: the region would be smaller than a pixel.
+        BoxError: the region would be smaller than a pixel or larger than any frame.
     """
     x, y, width, height = (float(value) for value in box_xywh)
-    area = width * height
-    side = math.ceil(math.sqrt(area) * search_factor) if area > 0 else 0
-    if side < 1:
+    exact_side = math.sqrt(width * height) * search_factor if min(width, height) > 0 else 0.0
+    if not exact_side > 0:
         raise BoxError(f"box {[x, y, width, height]} is too small to cut a search region around")
+    if not (exact_side <= _LARGEST_SIDE_PX and abs(x) <= _LARGEST_SIDE_PX and abs(y) <= _LARGEST_SIDE_PX):
+        raise BoxError(
+            f"box {[x, y, width, height]} is too large, or too far out, to cut a search region around"
+        )
+    side = math.ceil(exact_side)
     left = round(x + 0.5 * width - side * 0.5)
     top = round(y + 0.5 * height - side * 0.5)
     return CropWindow(left, top, side, size, x + 0.5 * width, y + 0.5 * height)
@@ -129,7 +136,7 @@ def crop_region(frame: Image, box_xywh: FloatArray, search_factor: float, size: 
         size: of the crop, px.
 
     Raises:
-        BoxError: the region would be smaller than a pixel.
+        BoxError: as `crop_window`.
     """
     window = crop_window(box_xywh, search_factor, size)
     columns = _covered(window.left, window.side, frame.shape[1])
@@ -144,7 +151,7 @@ def crop_region(frame: Image, box_xywh: FloatArray, search_factor: float, size: 
 
 @dataclass(frozen=True, slots=True)
 class _Covered:
-    """Along one axis, the part [start, stop) of a region that shows the frame, and the frame's pixel at start."""
+    """Along one axis, the part [start, stop) of a region that shows the frame, and its first pixel there."""
 
     start: int
     stop: int
@@ -179,7 +186,8 @@ def _sample_region(frame: Image, window: CropWindow, rows: _Covered, columns: _C
     weights = (row_weight * row_inside)[:, None] * (column_weight * column_inside)[None, :]
     weighted = taps * weights[..., None].astype(np.float32)
     blended = weighted.reshape(window.size, 2, window.size, 2, 3).sum(axis=(1, 3))
-    return np.rint(blended).astype(np.uint8)
+    image: Image = np.rint(blended).astype(np.uint8)
+    return image
 
 
 def _bilinear_taps(
@@ -198,14 +206,25 @@ def _interior(covered: _Covered, side: int, size: int) -> npt.NDArray[np.bool_]:
     """Along one axis, the crop pixels that no padding pixel has a part in: `(S,)`."""
     padding = np.ones((1, side), np.float32)
     padding[0, covered.start : covered.stop] = 0
-    return cv2.resize(padding, (size, 1))[0] == 0
+    interior: npt.NDArray[np.bool_] = cv2.resize(padding, (size, 1))[0] == 0
+    return interior
 
 
 def clip_to_frame(box_xywh: FloatArray, frame_width: int, frame_height: int, margin_px: float) -> FloatArray:
-    """Keep at least `margin_px` of a `(4,)` box, in both directions, inside the frame, px."""
+    """Keep at least `margin_px` of a `(4,)` box, in both directions, inside the frame, px.
+
+    The box is then at least as large as the margin. Along an axis on which the frame itself is smaller than
+    the margin, the box covers the frame.
+    """
     x, y, width, height = (float(value) for value in box_xywh)
-    left = min(max(0.0, x), frame_width - margin_px)
-    right = min(max(margin_px, x + width), float(frame_width))
-    top = min(max(0.0, y), frame_height - margin_px)
-    bottom = min(max(margin_px, y + height), float(frame_height))
-    return np.array([left, top, max(margin_px, right - left), max(margin_px, bottom - top)])
+    left, clipped_width = _clip_span(x, width, float(frame_width), margin_px)
+    top, clipped_height = _clip_span(y, height, float(frame_height), margin_px)
+    return np.array([left, top, clipped_width, clipped_height])
+
+
+def _clip_span(start: float, length: float, frame_length: float, margin: float) -> tuple[float, float]:
+    """Along one axis, start and length of the clipped box."""
+    margin = min(margin, frame_length)
+    end = min(max(margin, start + length), frame_length)
+    start = min(max(0.0, start), frame_length - margin)
+    return start, max(margin, end - start)

@@ -1,5 +1,6 @@
 """What all settings share: frozen, unknown keys refused, errors of our own tree."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,8 +42,16 @@ class FrozenSettings(BaseModel):
 
 
 def _describe(origin: str, error: ValidationError) -> str:
-    problems = []
+    return f"{origin}: " + "; ".join(_problems(error, ()))
+
+
+def _problems(error: ValidationError, place: tuple[int | str, ...]) -> Iterator[str]:
+    """Say what is wrong with each field, those of settings inside settings by their full names."""
     for problem in error.errors():
-        field = ".".join(str(part) for part in problem["loc"]) or "settings"
-        problems.append(f"{field}: {problem['msg']} (got {problem['input']!r:.200})")
-    return f"{origin}: " + "; ".join(problems)
+        where = (*place, *problem["loc"])
+        reason = problem.get("ctx", {}).get("error")
+        if isinstance(reason, SettingsError) and isinstance(reason.__cause__, ValidationError):
+            yield from _problems(reason.__cause__, where)
+            continue
+        field = ".".join(str(part) for part in where) or "settings"
+        yield f"{field}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r:.200})"

@@ -54,7 +54,7 @@ class NetworkSettings(FrozenSettings):
 
     backbone: Backbone = Backbone.RESNET50
     crop_size: int = Field(320, gt=0, le=1024, multiple_of=16)
-    """Side of the square search region and references as the network sees them, px. AiA's projection fixes it."""
+    """Side of the square search region and references as the network sees them, px; AiA's weights fix it."""
     channels: int = Field(256, ge=8, multiple_of=4)
     """Width C of the transformer."""
     heads: int = Field(4, ge=1)

@@ -1,4 +1,4 @@
-"""Tensors in, tensors out: backbone, positions, attention, transformer, heads, RoI pooling, weights on disk."""
+"""Tensors in, tensors out: backbones, attention, transformer, heads, RoI pooling, weights on disk."""
 
 from aiatrack.model.attention import ProjectedReferences
 from aiatrack.model.complexity import Complexity, measure_complexity

@@ -70,18 +70,19 @@ class CorrelationAttention(nn.Module):
             vectors = vectors + log_multiplicity(multiplicity)[:, None, :, None, None]
         weights = vectors.flatten(2, 3).transpose(-2, -1).softmax(dim=-1)  # (B, H, N_q, R N_k)
         head_value = self._split_heads(references.values).flatten(2, 3)  # (B, H, R N_k, d)
-        return (self.dropout(weights) @ head_value).transpose(1, 2).flatten(2)
+        found: Tensor = self.dropout(weights) @ head_value  # (B, H, N_q, d)
+        return found.transpose(1, 2).flatten(2)
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
         """`(B, R, N, C)` -> `(B, H, R, N, d)`."""
-        return tokens.unflatten(-1, (self.heads, -1)).permute(0, 3, 1, 2, 4)
+        return tokens.view(*tokens.shape[:-1], self.heads, -1).permute(0, 3, 1, 2, 4)
 
 
 class CascadeAttention(CorrelationAttention):
     """The paper's control for AiA: a second plain attention after the first, with about as many parameters.
 
-    Its queries are the first one's plus what they found; it has its own value and output projections, the former
-    applied to the weighted mean of the values, with which it commutes.
+    Its queries are the first one's plus what they found, its keys the first one's, its values a further
+    projection of the first one's.
     """
 
     def __init__(self, settings: NetworkSettings) -> None:
@@ -96,8 +97,8 @@ class CascadeAttention(CorrelationAttention):
         """Attend twice; shapes as in `CorrelationAttention`."""
         first = super().forward(query_tokens, references, multiplicity)
         query = self.second_query(query_tokens + first)
-        found = self._attend(query, references, multiplicity)
-        return first + self.second_output(self.second_value(found))  # type: ignore[no-any-return]
+        references = references._replace(values=self.second_value(references.values))
+        return first + self.second_output(self._attend(query, references, multiplicity))  # type: ignore[no-any-return]
 
 
 def build_attention(settings: NetworkSettings, *, refined: bool) -> CorrelationAttention:

@@ -32,7 +32,14 @@ class Complexity:
 
 @torch.inference_mode()
 def measure_complexity(network: AiATrack, ensemble_size: int) -> Complexity:
-    """Count parameters and run each verb once on an empty crop; the network lies on the CPU."""
+    """Count parameters and run each verb once on an empty crop; the network lies on the CPU.
+
+    Args:
+        network: in training or evaluation mode, folded or not; left as it was.
+        ensemble_size: distinct short-term references that `locate` is given.
+    """
+    was_training = network.training
+    network.eval()  # A batch of one has no statistics for the heads' batch norms, nor should it leave any.
     size = network.settings.crop_size
     crops = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     boxes = torch.tensor([[0.4, 0.4, 0.2, 0.2]])
@@ -42,6 +49,7 @@ def measure_complexity(network: AiATrack, ensemble_size: int) -> Complexity:
         reference = network.remember(memory, boxes)
     with FlopCounterMode(display=False) as locating:
         network.locate(memory, reference.long_term, [reference.short_term] * ensemble_size)
+    network.train(was_training)
     # A multiply-accumulate is two floating point operations.
     macs = (counter.get_total_flops() // 2 for counter in (encoding, remembering, locating))
     return Complexity(sum(p.numel() for p in network.parameters()), *macs)

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 to stride 16, with the parameter names of its published PyTorch ImageNet weights.
 
-Lite means ReLU6 instead of swish and no squeeze-and-excitation, so that it quantises well. The weights come from
-TensorFlow, hence the epsilon of 1e-3, the asymmetric "same" padding and the normalisation by 127 and 128.
+Lite means ReLU6 instead of swish and no squeeze-and-excitation, so that it quantises well. The weights come
+from TensorFlow, hence the epsilon of 1e-3, the asymmetric "same" padding, the normalisation by 127 and 128.
 """
 
 from typing import ClassVar
@@ -15,7 +15,7 @@ _EPS = 1e-3
 
 
 class SameConv2d(nn.Conv2d):
-    """Bias-free convolution padded as TensorFlow's "same": a stride of 2 pads more at the right and bottom."""
+    """Bias-free convolution padded as TensorFlow's "same": a stride of 2 pads more at right and bottom."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int, groups: int

@@ -1,5 +1,6 @@
 """Where the target is, and how well a box fits it: the corner head (STARK) and the IoU head (ATOM)."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -40,7 +41,7 @@ class CornerHead(nn.Module):
         return CornerPrediction(torch.cat(corners, dim=-1), top_left_scores, bottom_right_scores)
 
     def _expectation(self, scores: Tensor) -> Tensor:
-        """`(B, G, G)` logits -> `(B, 2)` mean x and y, in float32 since 8 bits cannot tell neighbouring cells."""
+        """`(B, G, G)` logits -> `(B, 2)` mean x and y, in float32 whatever the scores are in."""
         probability = scores.float().flatten(1).softmax(dim=-1).view(scores.shape)
         x = (probability.sum(dim=1) * self.coordinates).sum(dim=-1)
         y = (probability.sum(dim=2) * self.coordinates).sum(dim=-1)
@@ -80,7 +81,7 @@ class IoUHead(nn.Module):
 
 def tokens_to_map(tokens: Tensor, grid_size: int) -> Tensor:
     """`(B, N, C)` row-major tokens -> `(B, C, G, G)`."""
-    return tokens.unflatten(1, (grid_size, grid_size)).permute(0, 3, 1, 2)
+    return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, grid_size, grid_size)
 
 
 def convolution_block(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -92,5 +93,5 @@ def convolution_block(in_channels: int, out_channels: int) -> nn.Sequential:
 
 def _corner_stack(in_channels: int, channels: int) -> nn.Sequential:
     widths = (in_channels, channels, channels // 2, channels // 4, channels // 8)
-    blocks = [convolution_block(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+    blocks = [convolution_block(a, b) for a, b in pairwise(widths)]
     return nn.Sequential(*blocks, nn.Conv2d(widths[-1], 1, 1))

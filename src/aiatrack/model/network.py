@@ -113,7 +113,8 @@ class AiATrack(nn.Module):
             search: memory of B search regions.
             long_term: `Reference.long_term` of frame 0.
             short_term: `Reference.short_term` of each distinct reference of the ensemble.
-            multiplicity: `(B, len(short_term))`, how often each is in the ensemble; None: once.
+            multiplicity: `(B, len(short_term))`, how often each is in the ensemble, 0 leaving it out of a
+                sample that keeps another; None: once.
         """
         tokens = self.decode(search, long_term, short_term, multiplicity)
         corners = self.corner_head(tokens)
@@ -159,7 +160,7 @@ def target_region(boxes_xywh: Tensor, grid_size: int) -> Tensor:
 
 def build_backbone(name: Backbone) -> ResNet50 | EfficientNetLite0:
     """Build an image network to stride 16, its weights still random."""
-    return {Backbone.RESNET50: ResNet50, Backbone.EFFICIENTNET_LITE0: EfficientNetLite0}[name]()
+    return ResNet50() if name is Backbone.RESNET50 else EfficientNetLite0()
 
 
 def build_network(settings: NetworkSettings) -> AiATrack:

@@ -1,8 +1,8 @@
 """What may refine a correlation map before its softmax: attention in attention, or a convolution.
 
 Legend: B batch, H heads, R references, N_q query tokens, N_k key tokens per reference, D inner channels.
-A refinement maps correlation vectors `(B, H, R, N_k, N_q)`, one vector of length N_q per key, to a correction of the
-same shape, every head and every reference on its own.
+A refinement maps correlation vectors `(B, H, R, N_k, N_q)`, one vector of length N_q per key, to a correction
+of the same shape, every head and every reference on its own.
 """
 
 import math
@@ -16,8 +16,8 @@ from aiatrack.config import NetworkSettings, Refinement
 class InnerAttention(nn.Module):
     """Attention among correlation vectors (paper, Eq. 3): those that agree reinforce each other.
 
-    `softmax(Q' K'^T / sqrt(D)) V' (I + W'_o)`, with Q' and K' from the vectors brought down to D channels plus the
-    sine position of their key, and V' the normalised vectors themselves. Heads share its parameters.
+    `softmax(Q' K'^T / sqrt(D)) V' (I + W'_o)`, with Q' and K' from the vectors brought down to D channels
+    plus the sine position of their key, and V' the normalised vectors themselves. Heads share its parameters.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class InnerAttention(nn.Module):
 
 
 class MapConvolution(nn.Module):
-    """A 3x3 convolution over the keys' grid, each key's correlation vector being its channels, in a bottleneck.
+    """A 3x3 convolution in a bottleneck over the keys' grid, whose channels are the correlation vectors.
 
     The paper's counterpart to AiA: neighbours correct each other by fixed weights instead of by agreement.
     """
@@ -67,7 +67,7 @@ class MapConvolution(nn.Module):
             nn.Conv2d(inner_channels, query_tokens, 1),
         )
 
-    def forward(self, vectors: Tensor, key_positions: Tensor) -> Tensor:  # noqa: ARG002 - a refinement's signature
+    def forward(self, vectors: Tensor, key_positions: Tensor) -> Tensor:
         """Return the correction to add to `(B, H, R, N_k, N_q)`; positions are the grid's own."""
         maps = self.value_norm(vectors).transpose(-2, -1)  # (B, H, R, N_q, N_k)
         correction = self.layers(maps.flatten(0, 2).unflatten(-1, (self.grid_size, self.grid_size)))

@@ -1,8 +1,8 @@
 """Precise RoI pooling (Jiang et al., ECCV 2018) as two small matrix products.
 
 The bilinearly interpolated map is `sum_ij F[i, j] hat(y - i) hat(x - j)` with `hat(t) = max(0, 1 - |t|)`. Its
-integral over a bin separates into one factor for y and one for x, each with a closed form; no kernel to compile,
-differentiable in the map and in the box.
+integral over a bin separates into one factor for y and one for x, each with a closed form; no kernel to
+compile, differentiable in the map and in the box.
 """
 
 import torch

@@ -52,7 +52,7 @@ class EncoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Search tokens attend to the long-term reference and to the short-term ensemble, in parallel or merged."""
+    """Search tokens attend to the long-term reference and the short-term ensemble, in parallel or merged."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the full settings in the metadata, so that a file alone rebuilds its network."""
+"""Weights on disk: safetensors with all settings in the metadata; a file alone rebuilds its network."""
 
 import json
 import tempfile
@@ -35,7 +35,7 @@ def save_weights(
         notes: anything worth keeping beside the weights, such as the steps trained; JSON-serialisable.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or a weight is too large for float16.
     """
     tensors = {name: _storable(tensor, half=half) for name, tensor in state.items()}
     metadata = {
@@ -74,10 +74,11 @@ def load_weights(path: Path) -> tuple[ModelSettings, dict[str, Tensor]]:
     if metadata.get("format") != _FORMAT or "settings" not in metadata:
         raise WeightsError(f"{path} carries no aiatrack settings: it was not written by this package")
     try:
-        plain_settings = json.loads(metadata["settings"])
-    except ValueError as error:
-        raise WeightsError(f"the settings inside {path} are damaged: {error}") from error
-    settings = ModelSettings.parse(plain_settings, origin=str(path))
+        settings = ModelSettings.parse(json.loads(metadata["settings"]), origin="settings")
+    except ValueError as error:  # not JSON, or `SettingsError`
+        raise WeightsError(
+            f"the settings inside {path} cannot be used, it is damaged or of another version: {error}"
+        ) from error
     return settings, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
 
 
@@ -104,10 +105,18 @@ def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> N
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]]
         raise WeightsError(
-            f"the weights in {origin} do not fit this network ({len(lines)} complaints): {' '.join(lines)[:400]}"
+            f"the weights in {origin} do not fit this network ({len(lines)} complaints): "
+            f"{' '.join(lines)[:400]}"
         ) from error
 
 
 def _storable(tensor: Tensor, *, half: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(torch.float16) if half and tensor.is_floating_point() else tensor
+    if not (half and tensor.is_floating_point()):
+        return tensor
+    halved = tensor.to(torch.float16)
+    if (halved.isinf() & tensor.isfinite()).any():
+        raise OutputError(
+            f"weights reach {tensor.abs().max():g}, float16 only 65504: store them without half precision"
+        )
+    return halved

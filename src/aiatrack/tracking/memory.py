@@ -9,8 +9,8 @@ from aiatrack.tracking.network import Reference
 class ReferenceMemory:
     """Frame 0 for ever, confident later frames as they come, and the ensemble drawn from them.
 
-    Entries are features, never images: a search region that was confidently located becomes a reference without
-    a second forward pass (feature reuse; paper, section 3.4).
+    Entries are features, never images: a search region that was confidently located becomes a reference
+    without a second forward pass (feature reuse; paper, section 3.4).
     """
 
     def __init__(self, first: Reference, *, capacity: int, ensemble_size: int) -> None:

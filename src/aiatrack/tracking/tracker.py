@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from aiatrack.boxes import check_box_xywh
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import Crop, Image, check_frame, clip_to_frame, crop_region
-from aiatrack.errors import FrameError, TrackingError
+from aiatrack.errors import FrameError, SettingsError, TrackingError
 from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.network import Network
 
@@ -57,18 +57,23 @@ class Target:
 class Tracker:
     """Follows one target with a network that is handed in.
 
-    Call `start` with a frame and a box, then `update` with every later frame. `start` may be called again, for
-    another target or film.
+    Call `start` with a frame and a box, then `update` with every later frame. `start` may be called again,
+    for another target or film.
 
     Args:
         network: anything with the three verbs; see `aiatrack.tracking.Network`.
         settings: how to track; the defaults are the paper's.
         color: channel order of the frames: "rgb", or "bgr" as OpenCV reads them.
+
+    Raises:
+        SettingsError: another channel order.
     """
 
     def __init__(
         self, network: Network, settings: TrackingSettings | None = None, *, color: Color = "rgb"
     ) -> None:
+        if color not in get_args(Color):
+            raise SettingsError(f"color is 'rgb', or 'bgr' as OpenCV reads frames; got {color!r}")
         self.settings = settings or TrackingSettings()
         self._network = network
         self._color = color

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import BoxError, FrameError, SettingsError
-from aiatrack.visualization.strokes import Colour, Frame, check_frame, colour_of, draw_box
+from aiatrack.visualization.strokes import Colour, Frame, check_canvas, colour_of, draw_box
 
 _GAP_PX = 2
 _GAP_GREY = 32
@@ -83,7 +83,7 @@ def draw_heatmap(
         BoxError: the box is not four finite numbers with an area.
         SettingsError: opacity outside [0, 1].
     """
-    check_frame(frame)
+    check_canvas(frame)
     field = np.asarray(values, dtype=np.float32)
     if field.ndim != 2 or field.size == 0 or not np.isfinite(field).all():
         raise FrameError(f"a heat map needs finite values of shape (h, w); got shape {field.shape}")
@@ -111,7 +111,7 @@ def draw_heatmap(
 
 def _copy_of(image: Any) -> Frame:
     copy = np.array(image) if isinstance(image, np.ndarray) else image
-    check_frame(copy)
+    check_canvas(copy)
     return np.ascontiguousarray(copy)
 
 

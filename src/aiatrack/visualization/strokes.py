@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.crop import check_frame
 from aiatrack.errors import BoxError, FrameError, SettingsError
 
 Frame = npt.NDArray[np.uint8]
@@ -33,19 +34,13 @@ def colour_of(number: int) -> Colour:
     return _PALETTE[number % len(_PALETTE)]
 
 
-def check_frame(frame: Any) -> None:
+def check_canvas(frame: Any) -> None:
     """Refuse anything that cannot be drawn on.
 
     Raises:
         FrameError: not a writable `(H, W, 3)` uint8 array with pixels.
     """
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
-        got = frame.dtype if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise FrameError(f"drawing needs a uint8 NumPy array; got {got}: convert to 0..255 first")
-    if frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-        raise FrameError(
-            f"drawing needs an RGB frame of shape (H, W, 3); got {frame.shape}: convert to RGB first"
-        )
+    check_frame(frame)
     if not frame.flags.writeable:
         raise FrameError("drawing is done in place but the frame is read-only: pass frame.copy()")
 
@@ -86,7 +81,7 @@ def draw_box(
         BoxError: not four numbers.
         SettingsError: unknown style, or a thickness below 1.
     """
-    check_frame(frame)
+    check_canvas(frame)
     box = _read_box(box_xywh)
     if style not in ("solid", "dashed"):
         raise SettingsError(f"a box is drawn 'solid' or 'dashed'; got {style!r}")
