@@ -3,6 +3,7 @@
 from aiatrack.data.batch import SampleBatch
 from aiatrack.data.check import SourceReport, check_source
 from aiatrack.data.stream import build_batches
+from aiatrack.data.synthetic_source import write_synthetic_source
 from aiatrack.data.validation import ValidationClip, validation_clips
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "build_batches",
     "check_source",
     "validation_clips",
+    "write_synthetic_source",
 ]

@@ -38,7 +38,7 @@ class TorchRenderer:
         self._size = torch.from_numpy(images.size).to(device)
         self._noise = torch.from_numpy(noise_tile()).to(device)
         column, row = torch.meshgrid(torch.arange(crop_size), torch.arange(crop_size), indexing="xy")
-        self._grid = torch.stack((column, row, torch.ones_like(row)), -1).reshape(-1, 3).float().to(device)
+        self._column, self._row = column.flatten().float().to(device), row.flatten().float().to(device)
 
     @torch.no_grad()
     def render(self, plans: StackedPlans) -> SampleBatch:
@@ -50,16 +50,11 @@ class TorchRenderer:
         Returns:
             the batch, on the renderer's device.
         """
-        views, size = len(plans.image), self.crop_size
-        crops = torch.empty((views, size, size, 3), dtype=torch.uint8, device=self.device)
-        padding = torch.empty((views, size, size), dtype=torch.bool, device=self.device)
-        for samples, chosen in self._chunks(plans.samples):
-            rendered, outside = self._render_views(plans, chosen, samples)
-            place = self._move(chosen)
-            crops[place], padding[place] = rendered, outside
-        batch = views // 3
-        boxes = self._move(plans.boxes_xywh).view(3, batch, 4)
+        batch, size = len(plans.image) // 3, self.crop_size
+        with torch.autocast(self.device.type, enabled=False):
+            crops, padding = self._render_all(plans)
         crops, padding = crops.view(3, batch, size, size, 3), padding.view(3, batch, size, size)
+        boxes = self._move(plans.boxes_xywh).view(3, batch, 4)
         return SampleBatch(
             reference_crops=crops[:2].transpose(0, 1),
             reference_padding=padding[:2].transpose(0, 1),
@@ -70,6 +65,16 @@ class TorchRenderer:
             proposals_xywh=self._move(plans.proposals_xywh),
             proposal_iou=self._move(plans.proposal_iou),
         )
+
+    def _render_all(self, plans: StackedPlans) -> tuple[Tensor, Tensor]:
+        """Draw all views: `(V, S, S, 3)` uint8 and their padding, `(V, S, S)`."""
+        views, size = len(plans.image), self.crop_size
+        crops = torch.empty((views, size, size, 3), dtype=torch.uint8, device=self.device)
+        padding = torch.empty((views, size, size), dtype=torch.bool, device=self.device)
+        for samples, chosen in self._chunks(plans.samples):
+            place = self._move(chosen)
+            crops[place], padding[place] = self._render_views(plans, chosen, samples)
+        return crops, padding
 
     def _move(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
@@ -101,8 +106,10 @@ class TorchRenderer:
         self, inverse: Tensor, shift: tuple[float, float] = (0.0, 0.0)
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Where each pixel of each crop lies in its image: x, y, and the depth, `(V, S * S)` each."""
-        grid = self._grid + self._grid.new_tensor((*shift, 0.0))
-        x, y, depth = (grid @ inverse.transpose(1, 2)).unbind(-1)
+        column, row = self._column + shift[0], self._row + shift[1]
+        # term by term: as a matrix product it could run in TF32, which is a third of a pixel off
+        rows = inverse[:, :, 0, None] * column + inverse[:, :, 1, None] * row + inverse[:, :, 2, None]
+        x, y, depth = rows.unbind(1)
         return x, y, depth
 
     def _sample(self, image: Tensor, inverse: Tensor, samples: int) -> Tensor:

@@ -108,6 +108,8 @@ class SceneSetter:
         for view, image in enumerate(images):
             here = place + (settings.travel * size * rng.standard_normal(2) if view else 0.0)
             centre = self._place(here, width, height, exits and view > 0, rng)
+            if not exits or not view:
+                centre = _inwards(centre, size, width, height)
             shape = draw_motion(self.settings.motion, 1.0 if view else 0.3, size, rng)
             to_scene = translate(*centre) @ shape @ base
             visible = self._visible(apply(to_scene, outline), width, height)
@@ -188,6 +190,15 @@ class SceneSetter:
             return None
         whole, part = outline_box_xywh(outline), outline_box_xywh(clipped)
         return clipped if part[2] * part[3] >= _LEAST_VISIBLE_SHARE * whole[2] * whole[3] else None
+
+
+def _inwards(centre: tuple[float, float], size: float, width: float, height: float) -> tuple[float, float]:
+    """Move a thing's centre so that it is mostly inside of the scene."""
+    margin_x, margin_y = min(size, width) / 2, min(size, height) / 2
+    return (
+        min(max(centre[0], margin_x), width - margin_x),
+        min(max(centre[1], margin_y), height - margin_y),
+    )
 
 
 def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:

@@ -1,0 +1,56 @@
+"""Films of the synthetic world as an ordinary source: made once, exact, taken up where they were left."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from aiatrack.boxes import box_iou, xywh_to_xyxy
+from aiatrack.data import write_synthetic_source
+from aiatrack.data.outlines import outline_box_xywh, outline_of_mask
+from aiatrack.data.readers import read_json_lines
+from aiatrack.errors import OutputError
+
+
+def _write(folder: Path, films: int, **changes: object) -> Path:
+    return write_synthetic_source(folder, films=films, size=(96, 72), frames=12, frame_step=4, **changes)  # type: ignore[arg-type]
+
+
+def test_boxes_are_those_of_the_masks(tmp_path: Path) -> None:
+    found = read_json_lines(_write(tmp_path, 3))
+    assert not found.problems
+    assert len(found.clips) == 3
+    overlaps = []
+    for clip in found.clips:
+        assert clip.is_video
+        assert clip.frame_numbers.tolist() == [0, 4, 8]
+        for track in clip.tracks:
+            for t in np.flatnonzero(track.visible):
+                mask = cv2.imread(str(clip.masks[t]), cv2.IMREAD_GRAYSCALE) if clip.masks else None
+                assert mask is not None
+                assert mask.shape == (72, 96)
+                outline = outline_of_mask(mask)
+                assert outline is not None
+                seen = xywh_to_xyxy(outline_box_xywh(outline))
+                overlaps.append(float(box_iou(seen, xywh_to_xyxy(track.boxes_xywh[t]))))
+    assert np.median(overlaps) > 0.8
+
+
+def test_films_are_rendered_once(tmp_path: Path) -> None:
+    first = _write(tmp_path, 2)
+    told: list[int] = []
+    marked = tmp_path / "film-0-00001" / "0004.webp"
+    before = marked.stat().st_mtime_ns
+    assert _write(tmp_path, 2, progress=lambda name, done, count: told.append(done)) == first
+    assert told == []
+    more = _write(tmp_path, 3, progress=lambda name, done, count: told.append(done))
+    assert told == [1, 2, 3]
+    assert marked.stat().st_mtime_ns == before
+    assert more.read_text().startswith(first.read_text().rstrip("\n"))
+
+
+def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="choose another folder"):
+        _write(tmp_path / "file", 1)
