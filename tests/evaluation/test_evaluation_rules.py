@@ -69,7 +69,7 @@ def test_trackingnet_rounds_includes_equality_and_integrates_by_trapezoid(make_t
     score = score_frames(make_table(predicted, annotated), RULE_SETS["trackingnet"])
     curve = np.array([(i <= 20) + (i <= 5) for i in range(21)]) / 2
     np.testing.assert_allclose(score.success_curves[0], curve)
-    assert score.overall() == pytest.approx(np.trapezoid(curve, dx=0.05), abs=1e-12)
+    assert score.overall() == pytest.approx((curve.sum() - (curve[0] + curve[-1]) / 2) * 0.05, abs=1e-12)
     # Centre error 6 px: hit at 7.5, 10, ... 50 (18 of 21 thresholds); normalised 0.6: never.
     assert score.overall("precision") == pytest.approx((20 + 17.5) / 20 / 2)
     assert score.overall("normalised_precision") == pytest.approx(0.5)
@@ -217,3 +217,22 @@ def test_boxes_that_do_not_match_their_annotation_are_never_scored(predictions, 
     annotations = {"only": build_annotation(np.array([BOX, BOX]))}
     with pytest.raises(DataError, match=message):
         FrameTable(predictions, annotations)
+
+
+def test_equal_boxes_overlap_by_exactly_one_at_most(make_table):
+    """In floating point some equal boxes would overlap by a little more than 1 and pass the last threshold."""
+    random = np.random.default_rng(1)
+    boxes = np.concatenate(
+        (random.uniform(0, 900, (2000, 2)), random.uniform(1, 300, (2000, 2))), axis=1
+    ).round(1)
+    table = make_table(boxes, boxes)
+    assert table.measure(RULE_SETS["stark"]).overlap.max() == 1.0
+    assert score_frames(table, RULE_SETS["stark"]).success_curves[0, -1] == 0
+
+
+def test_frames_that_never_reach_the_scorer_are_no_hits_even_under_the_flag(make_table):
+    """PySOT is not handed frames that are flagged absent: of three, one is counted and one lacks its box."""
+    table = make_table([BOX, BOX, BOX], [BOX, BOX, [NAN] * 4], flagged_absent=[0, 1, 0])
+    score = score_frames(table, select_rules("pysot", AbsentErrors.BOTH))
+    assert score.overall("precision") == 1.0
+    assert score_frames(table, select_rules("pysot")).overall("precision") == 0.5
