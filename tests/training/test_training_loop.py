@@ -27,20 +27,24 @@ def build_run(settings: TrainingSettings, folder, batches=None, **surroundings) 
 
 
 def test_thirty_steps_learn_eight_samples(tmp_path, change):
+    network = {"crop_size": 128, "channels": 64, "heads": 4, "feed_forward_channels": 128, "dropout": 0.0}
+    heads = {"encoder_layers": 0, "inner_channels": 16, "corner_head_channels": 128, "iou_head_channels": 32}
     settings = change(
         steps=30,
         batch_size=8,
         init="imagenet",
-        network={"crop_size": 128, "channels": 64, "heads": 4, "feed_forward_channels": 128, "dropout": 0.0}
-        | {"inner_channels": 16, "corner_head_channels": 64, "iou_head_channels": 32},
-        optimizer={"learning_rate": 4e-3, "clip_norm": 1.0, "warmup_steps": 2, "ema_decay": 0.0},
+        network=network | heads,
+        optimizer={"learning_rate": 3e-3, "clip_norm": 1.0, "warmup_steps": 6, "ema_decay": 0.0},
         log={"checkpoint_every_steps": 0},
     )
     run = build_run(settings, tmp_path, SampleStream(batch_size=8, crop_size=128, repeat=1))
     run.run()
+    mean_iou = [losses[4] for losses in read_losses(tmp_path / "metrics.jsonl").values()]
+    assert mean_iou[0] < 0.3 and mean_iou[-1] > 0.9
+    # In evaluation the batch norms use running statistics, which lag behind after so few steps.
     with torch.no_grad():
         report = TrackingObjective(run.trainee.network).eval()(build_sample_batch(0, crop_size=128))
-    assert report.mean_iou > 0.9
+    assert report.mean_iou > 0.85
 
 
 def test_a_run_leaves_its_files(tmp_path, settings):
