@@ -44,9 +44,8 @@ def main() -> None:
     _wait(options.device)
     samples = options.batches * options.batch_size
     seconds = time.perf_counter() - start
-    print(
-        f"{samples / seconds:.0f} samples/s, {samples / (time.process_time() - cpu):.0f} per CPU second of this process"
-    )
+    per_cpu_second = samples / (time.process_time() - cpu)
+    print(f"{samples / seconds:.0f} samples/s, {per_cpu_second:.0f} per CPU second of this process")
 
 
 def _wait(device: str) -> None:
