@@ -22,8 +22,8 @@ class ImportedFactory:
 
     Args:
         path: `package.module:Class`. Its objects have `start(frame, box)` and `update(frame)` as in
-            `SequenceTracker`; `update` may return `(box, score)`, a bare box of four numbers, or an object with
-            `box_xywh` and `score`.
+            `SequenceTracker`; `update` may return `(box, score)`, a bare box of four numbers, or an object
+            with `box_xywh` and `score`.
 
     Raises:
         SettingsError: not such a path.
@@ -107,6 +107,6 @@ class ImportedTracker:
             return Estimate((left, top, width, height), None if score is None else float(score))
         except (TypeError, ValueError) as error:
             raise TrackingError(
-                f"{self._path}.update must return (box, score) or a box of four numbers x, y, width, height in "
-                f"pixels; got {output!r:.200}"
+                f"{self._path}.update must return (box, score) or a box of four numbers x, y, width, "
+                f"height in pixels; got {output!r:.200}"
             ) from error

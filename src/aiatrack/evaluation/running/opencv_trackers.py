@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,19 +78,19 @@ class OpenCVFactory:
             return OpenCVSequenceTracker(create)
         files = [str(file) for file in self._model_files(self.model)]
         if self.kind == "nano":
-            nano = cv2.TrackerNano_Params()
+            nano = cv2.TrackerNano_Params()  # type: ignore[attr-defined]
             nano.backbone, nano.neckhead = files
-            return OpenCVSequenceTracker(lambda: create(nano))
-        vit = cv2.TrackerVit_Params()
+            return OpenCVSequenceTracker(lambda: create(nano), scored=True)
+        vit = cv2.TrackerVit_Params()  # type: ignore[attr-defined]
         (vit.net,) = files
-        return OpenCVSequenceTracker(lambda: create(vit))
+        return OpenCVSequenceTracker(lambda: create(vit), scored=True)
 
     def _find_builder(self) -> Callable[..., Any]:
         create: Callable[..., Any] | None = getattr(cv2, _BUILDERS[self.kind], None)
         if create is None:
             raise MissingExtraError(
-                f"this OpenCV ({cv2.__version__}) is built without the {self.kind.upper()} tracker. The contrib "
-                "build has it; it takes the place of the plain one: "
+                f"this OpenCV ({cv2.__version__}) is built without the {self.kind.upper()} tracker. The "
+                "contrib build has it; it takes the place of the plain one: "
                 "pip uninstall -y opencv-python-headless && pip install opencv-contrib-python-headless"
             )
         return create
@@ -116,10 +117,12 @@ class OpenCVSequenceTracker:
 
     Args:
         create: makes the tracker.
+        scored: it says how sure it is; the others have the method too, but always answer -1.
     """
 
-    def __init__(self, create: Callable[[], Any]) -> None:
+    def __init__(self, create: Callable[[], Any], *, scored: bool = False) -> None:
         self._create = create
+        self._scored = scored
         self._tracker: Any = None
         self._last: Box = (0.0, 0.0, 0.0, 0.0)
 
@@ -137,13 +140,10 @@ class OpenCVSequenceTracker:
         if found:
             left, top, width, height = (float(number) for number in box)
             self._last = (left, top, max(width, 0.0), max(height, 0.0))
-        ask_score = getattr(self._tracker, "getTrackingScore", None)
-        return Estimate(self._last, None if ask_score is None else float(ask_score()))
+        return Estimate(self._last, float(self._tracker.getTrackingScore()) if self._scored else None)
 
 
 def _seed_random_numbers() -> None:
     """Make every sequence come out the same: MIL draws its features with C's `rand`, others with OpenCV's."""
     cv2.setRNGSeed(0)
-    # Where C's library cannot be reached this way MIL stays random; no other tracker uses it.
-    c_library = ctypes.CDLL(None) if hasattr(ctypes, "RTLD_GLOBAL") else ctypes.CDLL("msvcrt")
-    c_library.srand(1)
+    ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).srand(1)

@@ -1,0 +1,66 @@
+"""Our own trackers as the evaluation room wants them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from aiatrack.api import find_weights, load_tracker, read_model_settings, select_device
+from aiatrack.config import benchmark_tracking, preset_names
+from aiatrack.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class ModelFactory:
+    """Describes a model of ours and builds its tracker; an `aiatrack.evaluation.running.TrackerFactory`.
+
+    Args:
+        model: as in `aiatrack.load_tracker`.
+        device: as in `aiatrack.load_tracker`.
+        tracking_for: use the paper's tracking settings for this benchmark, such as `lasot`.
+    """
+
+    model: str
+    device: str = "auto"
+    tracking_for: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, or its file's; with the benchmark whose settings it uses."""
+        name = self.model if self.model in preset_names() else Path(self.model).stem
+        return f"{name}-{self.tracking_for}" if self.tracking_for else name
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether the device is a GPU."""
+        return self._device_type() == "cuda"
+
+    def describe(self) -> Mapping[str, Any]:
+        """Weights by their hash, settings, device.
+
+        Raises:
+            SettingsError: unknown model, device or benchmark.
+            WeightsError: the model has no weights, or its file cannot be read.
+        """
+        weights = find_weights(self.model)
+        settings = read_model_settings(weights)
+        changes = benchmark_tracking(self.tracking_for) if self.tracking_for else {}
+        return {
+            "kind": "aiatrack",
+            "weights_sha256": sha256(weights.read_bytes()).hexdigest(),
+            "model": settings.model_dump(mode="json")
+            | {"tracking": settings.tracking.replace(**changes).model_dump(mode="json")},
+            "device": self._device_type(),
+        }
+
+    def build(self) -> Tracker:
+        """Load the weights onto the device.
+
+        Raises:
+            AiATrackError: see `aiatrack.load_tracker`.
+        """
+        return load_tracker(self.model, self.device, benchmark=self.tracking_for)
+
+    def _device_type(self) -> str:
+        return str(select_device(self.device).type)
