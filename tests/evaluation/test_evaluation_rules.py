@@ -220,12 +220,10 @@ def test_boxes_that_do_not_match_their_annotation_are_never_scored(predictions, 
 
 
 def test_equal_boxes_overlap_by_exactly_one_at_most(make_table):
-    """In floating point some equal boxes would overlap by a little more than 1 and pass the last threshold."""
-    boxes = boxes.round(1)
+    """In floating point some equal boxes would overlap by a little more than 1, the last threshold."""
     random = np.random.default_rng(1)
-    boxes = np.concatenate(
-        (random.uniform(0, 900, (2000, 2)), random.uniform(1, 300, (2000, 2))), axis=1
-    ).round(1)
+    corners, sides = random.uniform(0, 900, (2000, 2)), random.uniform(1, 300, (2000, 2))
+    boxes = np.concatenate((corners, sides), axis=1).round(1)
     table = make_table(boxes, boxes)
     assert table.measure(RULE_SETS["stark"]).overlap.max() == 1.0
     assert score_frames(table, RULE_SETS["stark"]).success_curves[0, -1] == 0
