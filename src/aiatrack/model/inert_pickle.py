@@ -129,7 +129,7 @@ class _InertType(type):
                 f"refused: this checkpoint wants to call {cls.__module__}.{cls.__name__}, which is not part "
                 "of any published checkpoint; nothing was executed"
             )
-        return object.__new__(cls)
+        return cls.__new__(cls)  # type: ignore[call-overload]
 
 
 class _Inert(metaclass=_InertType):
