@@ -1,6 +1,7 @@
 """Options and fixtures shared by all tests."""
 
 import importlib.util
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from parity_recording import own_named_weights
 
-from aiatrack.config import load_preset
-from aiatrack.model import AiATrack, build_network, load_state
+from aiatrack.config import Backbone, ModelSettings, NetworkSettings, load_preset
+from aiatrack.model import AiATrack, build_network, load_state, save_weights
 from aiatrack.model.published import rename_published
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+OWN_RECORDING = REPOSITORY / "tests" / "recordings" / "own"
+"""Of this package, in the same layout; made by `parity_recording.py`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,14 +27,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--parity",
         type=Path,
         default=REPOSITORY.parent / "shared" / "parity",
-        help="folder with a recording of the published implementation to compare with",
+        help="folder with a recording of the published implementation to compare with; where there is none, a "
+        "recording of this package in tests/recordings stands in",
     )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    folder = config.getoption("--parity")
-    found = (folder / "official_outputs.npz").is_file()
-    return f"parity: {'recording ' + str(folder) if found else 'no recording; parity tests are skipped'}"
+    folder = _parity_folder(config)
+    if folder == OWN_RECORDING:
+        return "parity: with an earlier recording of this package; none of the published implementation found"
+    return f"parity: with the published implementation as recorded in {folder}"
+
+
+def _parity_folder(config: pytest.Config) -> Path:
+    folder: Path = config.getoption("--parity")
+    return folder if (folder / "official_outputs.npz").is_file() else OWN_RECORDING
 
 
 @dataclass(frozen=True)
@@ -44,17 +55,31 @@ class ParityRecording:
         with np.load(self.folder / "official_outputs.npz") as archive:
             return {name: archive[name] for name in archive.files}
 
+    @property
+    def token_step(self) -> int:
+        """Token arrays keep every so many tokens of the 400; the published recording's README says 7."""
+        return int(self.outputs.get("token_step", 7))
+
+    @property
+    def crop_step(self) -> int:
+        """Crops keep every so many rows and columns of the 320."""
+        return 320 // self.outputs["crop_images"].shape[1]
+
     @cached_property
     def published_state(self) -> dict[str, torch.Tensor]:
-        import json
+        rows = json.loads((self.folder / "state_dict.json").read_text())
+        weights = self._fill_by_name(rows, int(self.outputs["salt"]))
+        return {name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
 
+    def _fill_by_name(self, rows: Any, salt: int) -> Any:
+        """With the recording's own `named_weights.py`, where it brings one."""
+        if not (self.folder / "named_weights.py").is_file():
+            return own_named_weights(rows, salt)
         spec = importlib.util.spec_from_file_location("named_weights", self.folder / "named_weights.py")
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        rows = json.loads((self.folder / "state_dict.json").read_text())
-        weights = module.named_weights(rows, salt=int(self.outputs["salt"]))
-        return {name: torch.from_numpy(np.asarray(value)) for name, value in weights.items()}
+        return module.named_weights(rows, salt=salt)
 
     def network(self) -> AiATrack:
         """A fresh `base` network with the recording's weights, in evaluation mode."""
@@ -69,14 +94,33 @@ class ParityRecording:
 
 @pytest.fixture(scope="session")
 def parity(request: pytest.FixtureRequest) -> ParityRecording:
-    """The recording named by `--parity`; tests that need it are skipped where there is none."""
-    folder: Path = request.config.getoption("--parity")
-    if not (folder / "official_outputs.npz").is_file():
-        pytest.skip(f"no recording of the published implementation in {folder}; see CONTRIBUTING.md")
-    return ParityRecording(folder)
+    """The recording named by `--parity`, or the one in this repository."""
+    return ParityRecording(_parity_folder(request.config))
 
 
 @pytest.fixture(scope="session")
 def parity_network(parity: ParityRecording) -> AiATrack:
     """Shared network with the recording's weights; tests must not change it."""
     return parity.network()
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of a tiny network with random numbers: whole, quick, and of no use at tracking."""
+    settings = NetworkSettings(
+        backbone=Backbone.EFFICIENTNET_LITE0,
+        crop_size=64,
+        channels=16,
+        heads=2,
+        encoder_layers=1,
+        feed_forward_channels=32,
+        inner_channels=8,
+        corner_head_channels=16,
+        iou_head_channels=16,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        state = build_network(settings).state_dict()
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(path, state, ModelSettings(name="tiny", network=settings))
+    return path
