@@ -60,7 +60,7 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
         with warnings_as_lines():
-            app()
+            app(prog_name="aiatrack")
     except AiATrackError as error:
         print_error(str(error))
         sys.exit(error.exit_code)

@@ -39,9 +39,9 @@ def report(
 
     ```
     # Two trackers on one benchmark
-    aiatrack report runs/lite csrt=runs/csrt -b otb100 --root OTB100 -o report.html
+    aiatrack report lite csrt=runs/csrt -b otb100 --root OTB100 -o report.html
     # Two benchmarks
-    aiatrack report lite -b otb100 --root OTB100 -b uav123 --root UAV123 -o report.tex
+    aiatrack report lite -b otb100 --root OTB100 -b uav123 --root UAV -o r.tex
     ```
     """
     if len(benchmark) != len(root):

@@ -1,0 +1,270 @@
+"""Whatever is wrong with what a user gives: one line that says so, its exit code, older outputs untouched."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cli_inputs import BOX, Outcome, make_film, make_folder, make_sound
+from safetensors.numpy import save_file
+
+from aiatrack.cli import selection
+
+FULL = Path("/dev/full")
+needs_full_device = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
+
+
+BOTH_OUTPUTS = ("-o", "out.mp4", "--save-boxes", "boxes.txt")
+
+
+def refused(run: Callable[..., Outcome], *arguments: object, code: int, words: str) -> str:
+    """Run and expect one line of error."""
+    outcome = run(*arguments)
+    assert outcome.err.startswith("error: "), outcome
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert words in outcome.err
+    assert outcome.code == code
+    return outcome.out
+
+
+@pytest.fixture
+def old(here: Path) -> Callable[[], None]:
+    """Outputs of an earlier run; the check tells that they were left alone."""
+    names = ["out.mp4", "boxes.txt"]
+    for name in names:
+        (here / name).write_bytes(b"precious")
+
+    def check() -> None:
+        assert [(here / name).read_bytes() for name in names] == [b"precious"] * 2
+
+    return check
+
+
+def empty(here: Path) -> Path:
+    (here / "empty.mp4").touch()
+    return here / "empty.mp4"
+
+
+def cut_header(here: Path) -> Path:
+    (here / "cut.mp4").write_bytes(make_film(here / "whole.mp4", 3).read_bytes()[:200])
+    return here / "cut.mp4"
+
+
+def text(here: Path) -> Path:
+    (here / "notes.mp4").write_text("not a film\n" * 100)
+    return here / "notes.mp4"
+
+
+def bare_folder(here: Path) -> Path:
+    (here / "bare").mkdir()
+    return here / "bare"
+
+
+def damaged_picture(here: Path) -> Path:
+    folder = make_folder(here / "pictures", [(96, 64)])
+    (folder / "0000.png").write_bytes(b"\x89PNG broken")
+    return folder
+
+
+SOURCES = {
+    "missing": (lambda here: here / "missing.mp4", "No such file"),
+    "empty": (empty, "is empty (0 bytes)"),
+    "header cut": (cut_header, "cut.mp4"),
+    "text": (text, "is not a film"),
+    "sound only": (lambda here: make_sound(here / "song.wav"), "no moving picture"),
+    "bare folder": (bare_folder, "has no image"),
+    "damaged picture": (damaged_picture, "damaged or not an image"),
+    "glob of nothing": (lambda here: here / "*.png", "matches nothing"),
+    "unknown protocol": (lambda here: "gopher://host/film", "gopher"),
+    "empty name": (lambda here: "", "empty string"),
+    "no such camera": (lambda here: "97", "camera 97"),
+    "no server": (lambda here: "http://127.0.0.1:9/film.mp4", "cannot open"),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_source(name, track, here, old):
+    make, words = SOURCES[name]
+    source = make(here)
+    refused(track, source, "--box", BOX, *BOTH_OUTPUTS, code=5, words=words)
+    old()
+
+
+BOXES = {
+    "NaN": ("nan,20,20,20", "finite"),
+    "infinite": ("20,inf,20,20", "finite"),
+    "zero width": ("20,20,0,20", "positive width and height"),
+    "negative height": ("20,20,20,-5", "positive width and height"),
+    "right of the frame": ("96,20,20,20", "outside the 96 x 64 frame"),
+    "left of the frame": ("-30,20,20,20", "outside the 96 x 64 frame"),
+    "three numbers": ("20,20,20", "takes X,Y,WIDTH,HEIGHT"),
+    "five numbers": ("20,20,20,20,20", "takes X,Y,WIDTH,HEIGHT"),
+    "words": ("the red car", "takes X,Y,WIDTH,HEIGHT"),
+    "empty": ("", "takes X,Y,WIDTH,HEIGHT"),
+}
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_box(name, track, old, film):
+    box, words = BOXES[name]
+    refused(track, film, "--box", box, *BOTH_OUTPUTS, code=3, words=words)
+    old()
+
+
+OPTIONS = {
+    "neither box nor select": ((), 2, "either with --box"),
+    "both box and select": (("--box", BOX, "--select"), 2, "either with --box"),
+    "no length": (("--box", BOX, "--start", "0.2", "--end", "0.2"), 2, "end must lie after start"),
+    "end before start": (("--box", BOX, "--start", "0.3", "--end", "0.1"), 2, "end must lie after start"),
+    "negative start": (("--box", BOX, "--start", "-1"), 2, "start must be"),
+    "start is NaN": (("--box", BOX, "--start", "nan"), 2, "start must be"),
+    "start after the film": (("--box", BOX, "--start", "60"), 5, "widen the range"),
+    "frame rate of zero": (("--box", BOX, "--frame-rate", "0"), 2, "frame_rate must be"),
+    "unknown model": (("--box", BOX, "--model", "huge"), 2, "choose one of base, lite, nano"),
+    "unknown device": (("--box", BOX, "--device", "toaster"), 2, "cannot use device 'toaster'"),
+    "device without numbers": (("--box", BOX, "--device", "meta"), 2, "choose auto, cpu"),
+    "device not there": (("--box", BOX, "--device", "cuda:99"), 2, "cannot use device 'cuda:99'"),
+    "unknown benchmark": (("--box", BOX, "--benchmark", "imagenet"), 2, "choose one of"),
+    "film of unknown kind": (("--box", BOX, "-o", "out.gif"), 6, "must end in .mp4"),
+    "boxes of unknown kind": (("--box", BOX, "--save-boxes", "boxes.xml"), 6, "must end in .txt"),
+    "film in no folder": (("--box", BOX, "-o", "none/out.mp4"), 6, "create it first"),
+    "boxes in no folder": (("--box", BOX, "--save-boxes", "none/boxes.txt"), 6, "create it first"),
+    "model is missing": (("--box", BOX, "--model", "gone.safetensors"), 7, "there is no weights file"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_option(name, track, old, film):
+    options, code, words = OPTIONS[name]
+    outputs = () if {"-o", "--save-boxes"} & set(options) else BOTH_OUTPUTS
+    refused(track, film, *options, *outputs, code=code, words=words)
+    old()
+
+
+def cut_weights(here: Path, tiny: Path) -> Path:
+    (here / "cut.safetensors").write_bytes(tiny.read_bytes()[:5000])
+    return here / "cut.safetensors"
+
+
+def foreign_weights(here: Path, tiny: Path) -> Path:
+    save_file({"weight": np.zeros(3, np.float32)}, here / "foreign.safetensors")
+    return here / "foreign.safetensors"
+
+
+def unknown_settings(here: Path, tiny: Path) -> Path:
+    metadata = {"format": "aiatrack-1", "settings": '{"colour": "blue"}'}
+    save_file({"weight": np.zeros(3, np.float32)}, here / "odd.safetensors", metadata)
+    return here / "odd.safetensors"
+
+
+def other_shapes(here: Path, tiny: Path) -> Path:
+    metadata = {"format": "aiatrack-1", "settings": '{"network": {"backbone": "efficientnet_lite0"}}'}
+    save_file({"weight": np.zeros(3, np.float32)}, here / "shapes.safetensors", metadata)
+    return here / "shapes.safetensors"
+
+
+def no_weights(here: Path, tiny: Path) -> Path:
+    (here / "text.safetensors").write_text("hello")
+    return here / "text.safetensors"
+
+
+WEIGHTS = {
+    "cut": (cut_weights, 7, "not a readable safetensors file"),
+    "text": (no_weights, 7, "not a readable safetensors file"),
+    "foreign": (foreign_weights, 7, "carries no aiatrack settings"),
+    "unknown settings": (unknown_settings, 7, "colour"),
+    "other shapes": (other_shapes, 7, "do not fit this network"),
+    "folder": (lambda here, tiny: here, 7, "there is no weights file"),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights(name, run, old, film, tiny_weights):
+    make, code, words = WEIGHTS[name]
+    model = make(Path.cwd(), tiny_weights)
+    refused(run, "track", film, "--box", BOX, "--model", model, *BOTH_OUTPUTS, code=code, words=words)
+    old()
+
+
+@pytest.mark.parametrize("output", ["street.mp4", "./street.mp4", "link.mp4"])
+def test_output_is_the_input(output, track, here):
+    source = make_film(here / "street.mp4", 3)
+    (here / "link.mp4").symlink_to(source)
+    before = source.read_bytes()
+    refused(track, source, "--box", BOX, "-o", output, code=6, words="is the input itself")
+    assert source.read_bytes() == before
+
+
+def test_boxes_would_replace_the_input(track, here, film):
+    source = here / "film.txt"
+    source.write_bytes(film.read_bytes())
+    refused(track, source, "--box", BOX, "--save-boxes", "film.txt", code=6, words="is the input itself")
+    assert source.read_bytes() == film.read_bytes()
+
+
+@pytest.mark.parametrize(("option", "name"), [("-o", "out.mp4"), ("--save-boxes", "boxes.txt")])
+def test_output_is_a_folder(option, name, track, here, film):
+    (here / name).mkdir()
+    refused(track, film, "--box", BOX, option, name, code=6, words="is a folder")
+
+
+@needs_full_device
+@pytest.mark.parametrize(("option", "name"), [("-o", "out.mp4"), ("--save-boxes", "boxes.txt")])
+def test_disk_is_full(option, name, track, here, film):
+    (here / name).symlink_to(FULL)
+    outcome = track(film, "--box", BOX, option, name)
+    assert outcome.code == 6
+    assert outcome.err.splitlines()[-1].startswith("error: no space left on the disk")
+
+
+def test_size_changes_in_mid_stream(track, here):
+    folder = make_folder(here / "pictures", [(96, 64)] * 4 + [(64, 64)])
+    words = "frame 4 is 64 x 64 pixels but the first was 96 x 64"
+    out = refused(track, folder, "--box", BOX, *BOTH_OUTPUTS, code=4, words=words)
+    assert "broken off: 4 frames" in out
+    rows = (here / "boxes.txt").read_text().splitlines()
+    assert [len(row.split(",")) for row in rows] == [4] * 4
+
+
+def test_picture_breaks_in_mid_stream(track, here):
+    folder = make_folder(here / "pictures", [(96, 64)] * 4)
+    (folder / "0002.png").write_bytes(b"")
+    refused(track, folder, "--box", BOX, "--save-boxes", "boxes.csv", code=5, words="is empty (0 bytes)")
+    assert len((here / "boxes.csv").read_text().splitlines()) == 3
+
+
+def test_select_without_screen(track, old, film, monkeypatch):
+    class TclError(Exception):
+        pass
+
+    def no_screen() -> None:
+        raise TclError("no display name")
+
+    monkeypatch.setattr(selection, "tkinter", SimpleNamespace(Tk=no_screen, TclError=TclError))
+    refused(track, film, "--select", *BOTH_OUTPUTS, code=2, words="needs a screen")
+    old()
+
+
+def test_select_without_tk(track, here, film, monkeypatch):
+    monkeypatch.setattr(selection, "tkinter", None)
+    refused(track, film, "--select", code=2, words="python3-tk")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("track",), ("track", "a.mp4", "--start", "soon"), ("track", "a.mp4", "--bx", "1"), ("fly",)],
+)
+def test_usage(arguments, run):
+    outcome = run(*arguments)
+    assert outcome.code == 2
+    assert "Usage: aiatrack" in outcome.err + outcome.out
+    assert "Traceback" not in outcome.err
+
+
+def test_odd_names_are_not_markup(run, here, tiny_weights):
+    refused(run, "track", "[red]x[/].mp4", "--box", BOX, code=5, words="[red]x[/].mp4")
+
+
+def test_name_that_is_no_text(run, here):
+    refused(run, "track", "caf\udce9.mp4", "--box", BOX, code=5, words="cannot open caf\\udce9.mp4")

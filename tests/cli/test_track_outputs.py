@@ -1,0 +1,164 @@
+"""What `aiatrack track` writes is what the tracker found, at the times of the source."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from cli_inputs import BOX, RATE, film_times, make_film, make_folder, picture
+from rich.console import Console
+
+from aiatrack import api
+from aiatrack.cli import terminal
+from aiatrack.video import Frame, read_boxes_txt
+
+
+@pytest.fixture
+def expected(film, tiny_weights):
+    """What the api finds in the film."""
+    return list(api.track(film, (20, 20, 20, 20), model=tiny_weights, device="cpu"))
+
+
+def test_text_boxes_are_the_results(track, here, film, expected):
+    outcome = track(film, "--box", BOX, "--save-boxes", "boxes.txt")
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert outcome.out.startswith("12 frames at ")
+    assert outcome.out.endswith("; wrote boxes.txt\n")
+    assert read_boxes_txt("boxes.txt") == pytest.approx(np.array([r.box_xywh for r in expected]), abs=1e-4)
+
+
+def test_csv_and_json_lines_hold_times_and_scores(track, here, film, expected):
+    for name in ("boxes.csv", "boxes.jsonl"):
+        assert track(film, "--box", BOX, "--save-boxes", name).code == 0
+    rows = list(csv.DictReader((here / "boxes.csv").open()))
+    objects = [json.loads(line) for line in (here / "boxes.jsonl").open()]
+    assert len(rows) == len(objects) == len(expected)
+    for index, (row, thing, result) in enumerate(zip(rows, objects, expected, strict=True)):
+        assert int(row["frame"]) == thing["frame"] == index
+        assert float(row["time"]) == pytest.approx(index / RATE, abs=1e-6)
+        assert thing["time"] == pytest.approx(index / RATE, abs=1e-6)
+        assert [float(row[side]) for side in "xywh"] == pytest.approx(result.box_xywh, abs=1e-4)
+        assert thing["box"] == pytest.approx(result.box_xywh, abs=1e-4)
+        assert float(row["score"]) == pytest.approx(result.score, abs=1e-4)
+        assert thing["score"] == pytest.approx(result.score, abs=1e-4)
+
+
+def test_film_keeps_times_and_sound(track, here, film_with_sound):
+    assert track(film_with_sound, "--box", BOX, "-o", "out.mp4").code == 0
+    assert film_times(here / "out.mp4") == pytest.approx(film_times(film_with_sound), abs=1e-4)
+    with av.open("out.mp4") as written, av.open(str(film_with_sound)) as source:
+        assert written.streams.audio[0].codec_context.name == "aac"
+        assert written.streams.video[0].guessed_rate == source.streams.video[0].guessed_rate
+
+
+def test_box_is_drawn(track, here, film):
+    assert track(film, "--box", BOX, "-o", "out.mp4").code == 0
+    with av.open("out.mp4") as written:
+        first = next(written.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    red, green, _ = first[30, 19:21].mean(axis=0)
+    assert green > red + 40  # the left edge; the square itself is yellow, the ground grey
+
+
+@pytest.mark.parametrize(
+    ("span", "frames"),
+    [
+        (("--start", "0.2"), range(5, 12)),
+        (("--end", "0.2"), range(5)),
+        (("--start", "0.12", "--end", "0.36"), range(3, 9)),
+        (("--start", "0.13", "--end", "0.35"), range(4, 9)),
+    ],
+)
+def test_span_is_exact(span, frames, track, here, film):
+    arguments = ("--box", BOX, "--save-boxes", "boxes.csv", "-o", "out.mp4", *span)
+    assert track(film, *arguments).code == 0
+    rows = list(csv.DictReader((here / "boxes.csv").open()))
+    assert [int(row["frame"]) for row in rows] == list(frames)
+    assert len(film_times(here / "out.mp4")) == len(frames)
+    assert film_times(here / "out.mp4")[0] == 0
+
+
+def test_output_is_named_after_the_source(track, here, film):
+    outcome = track(film, "--box", BOX)
+    assert outcome.out.endswith("; wrote street.tracked.mp4\n")
+    folder = make_folder(here / "pictures", [(96, 64)] * 3)
+    outcome = track(folder, "--box", BOX, "--frame-rate", "5")
+    assert outcome.out.endswith("; wrote pictures.tracked.mp4\n")
+    assert film_times(here / "pictures.tracked.mp4") == pytest.approx([0, 0.2, 0.4])
+    outcome = track(f"{folder}/*.png", "--box", BOX)
+    assert outcome.out.endswith("; wrote tracked.mp4\n")
+
+
+def test_single_frame(track, here, film):
+    arguments = ("--box", BOX, "--save-boxes", "boxes.txt", "--end", "0.01")
+    assert track(film, *arguments).out == "1 frames; wrote boxes.txt\n"
+    assert (here / "boxes.txt").read_text() == "20.0000,20.0000,20.0000,20.0000\n"
+
+
+def test_benchmark_settings_reach_the_tracker(track, here, film, monkeypatch):
+    seen = []
+    load = api.load_tracker
+    monkeypatch.setattr(api, "load_tracker", lambda *a, **k: seen.append(load(*a, **k)) or seen[-1])
+    arguments = ("--box", BOX, "--save-boxes", "b.txt", "--benchmark", "lasot")
+    assert track(film, *arguments).code == 0
+    assert (seen[0].settings.ensemble_size, seen[0].settings.min_score_to_remember) == (4, 0.8)
+
+
+def test_film_cut_short_is_a_warning(track, here):
+    whole = make_film(here / "whole.mkv", 60).read_bytes()
+    (here / "short.mkv").write_bytes(whole[: len(whole) // 2])
+    outcome = track("short.mkv", "--box", BOX, "--save-boxes", "boxes.txt")
+    assert outcome.code == 0
+    assert outcome.err.startswith("warning: short.mkv: the film is cut short")
+    assert outcome.err.count("\n") == 1
+
+
+def progress_text(total: int | None, monkeypatch: pytest.MonkeyPatch) -> str:
+    screen = io.StringIO()
+    monkeypatch.setattr(terminal, "errors", Console(file=screen, force_terminal=True, width=100))
+    with terminal.frame_progress() as progress:
+        task = progress.add_task("tracking", total=total)
+        progress.advance(task, 3)
+    return screen.getvalue()
+
+
+def test_progress_with_and_without_a_known_end(monkeypatch):
+    assert "3/12" in progress_text(12, monkeypatch)
+    assert "3/?" in progress_text(None, monkeypatch)
+    assert "frames/s" in progress_text(None, monkeypatch)
+
+
+def test_camera_has_no_known_end(track, here, film, monkeypatch):
+    class Endless:
+        """A camera that is unplugged in the end."""
+
+        def __init__(self) -> None:
+            self.left = 4
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            return
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+            return Frame(picture(3 - self.left), 3 - self.left, (3 - self.left) / 7)
+
+        path = frame_rate = frame_count = None
+        pixel_aspect = 1
+
+    monkeypatch.setattr("aiatrack.video.open_frames", lambda *_a, **_k: Endless())
+    monkeypatch.setattr(terminal, "errors", Console(file=io.StringIO(), force_terminal=True, width=100))
+    outcome = track("0", "--box", BOX, "-o", "out.mkv")
+    assert outcome.code == 130
+    assert outcome.out.startswith("stopped: 4 frames at ")
+    assert film_times(Path("out.mkv")) == pytest.approx([0, 1 / 7, 2 / 7, 3 / 7], abs=2e-3)
