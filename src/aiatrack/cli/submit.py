@@ -70,7 +70,7 @@ def submit_text(
     """Rewrite text results in another dialect: delimiter, integers, prefix, first pixel.
 
     ```
-    aiatrack submit text lite -b otb100 --root OTB100 --dialect pytracking -o out
+    aiatrack submit text lite -b otb100 --root OTB --dialect pytracking -o out
     ```
     """
     opened = open_benchmark(benchmark, root)
