@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from accelerate import PartialState
 from torch import Tensor
 
 from aiatrack.config.training import TrainingSettings
@@ -63,4 +64,6 @@ class CorpusStream:
             rank=rank,
             world_size=world_size,
             start_step=start_step,
+            # What this process trains on; the run has asked for it before it opens its data.
+            device=PartialState().device,
         )
