@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from accelerate import PartialState
 from torch import Tensor
 
@@ -64,6 +65,10 @@ class CorpusStream:
             rank=rank,
             world_size=world_size,
             start_step=start_step,
-            # What this process trains on; the run has asked for it before it opens its data.
-            device=PartialState().device,
+            device=self._drawing_device(),
         )
+
+    def _drawing_device(self) -> torch.device:
+        """Draw where this process trains if the decoded images lie ready for it, else on the CPU."""
+        packed = all(source.packed for source in self.settings.data.sources)
+        return PartialState().device if packed else torch.device("cpu")
