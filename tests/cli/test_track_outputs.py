@@ -162,3 +162,13 @@ def test_camera_has_no_known_end(track, here, film, monkeypatch):
     assert outcome.code == 130
     assert outcome.out.startswith("stopped: 4 frames at ")
     assert film_times(Path("out.mkv")) == pytest.approx([0, 1 / 7, 2 / 7, 3 / 7], abs=2e-3)
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "é"), ("ascii", "\\xe9"), ("latin-1", "é")])
+def test_names_on_a_terminal_without_their_letters(encoding, shown, monkeypatch):
+    written = io.BytesIO()
+    screen = io.TextIOWrapper(written, encoding=encoding, newline="")
+    monkeypatch.setattr(terminal, "console", Console(file=screen))
+    terminal.print_line("wrote [b]caf\u00e9\n.mp4")
+    screen.flush()
+    assert written.getvalue().decode(encoding) == f"wrote [b]caf{shown} .mp4\n"

@@ -27,12 +27,12 @@ STOPPED_EXIT_CODE = 130
 
 def print_line(message: str) -> None:
     """Print a line to standard output as it is: file names in it are never markup, and nothing is wrapped."""
-    console.print(_one_line(message), soft_wrap=True)
+    _print_plain(console, message)
 
 
 def print_error(message: str) -> None:
     """Print `error: ...` as one line to standard error."""
-    errors.print(Text("error: ", style="bold red"), _one_line(message), sep="", soft_wrap=True)
+    _print_plain(errors, message, Text("error: ", style="bold red"))
 
 
 @contextmanager
@@ -40,17 +40,18 @@ def warnings_as_lines() -> Iterator[None]:
     """Print each warning as one line to standard error, without the place in the code that gave it."""
 
     def show(message: Warning | str, *_place: object, **_more: object) -> None:
-        errors.print(Text("warning: ", style="bold yellow"), _one_line(str(message)), sep="", soft_wrap=True)
+        _print_plain(errors, str(message), Text("warning: ", style="bold yellow"))
 
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
 
 
-def _one_line(message: str) -> Text:
-    # Names of files need not be valid text.
-    printable = message.encode("utf-8", "backslashreplace").decode("utf-8")
-    return Text(" ".join(line.strip() for line in printable.splitlines()))
+def _print_plain(target: Console, message: str, *before: Text) -> None:
+    # Names of files need not be valid text, nor does every terminal have all letters.
+    printable = message.encode(target.encoding, "backslashreplace").decode(target.encoding)
+    line = " ".join(part.strip() for part in printable.splitlines())
+    target.print(*before, Text(line), sep="", soft_wrap=True)
 
 
 class _RateColumn(ProgressColumn):
