@@ -68,7 +68,11 @@ def _backbone_rows() -> Iterator[Row]:
     for stage, (channels, blocks) in enumerate(((64, 3), (128, 4), (256, 6)), start=1):
         for block in range(blocks):
             name = f"{body}.layer{stage}.{block}"
-            shapes = ([channels, in_channels, 1, 1], [channels, channels, 3, 3], [4 * channels, channels, 1, 1])
+            shapes = (
+                [channels, in_channels, 1, 1],
+                [channels, channels, 3, 3],
+                [4 * channels, channels, 1, 1],
+            )
             for i, shape in enumerate(shapes, start=1):
                 yield f"{name}.conv{i}.weight", shape, "float32"
                 yield from _norm(f"{name}.bn{i}", shape[0])
@@ -186,7 +190,14 @@ def record(folder: Path) -> None:
 def _film(seed: int, width: int, height: int, frames: int) -> SyntheticWorld:
     return SyntheticWorld(
         SyntheticWorldSettings(
-            width=width, height=height, frames=frames, seed=seed, noise=0, clutter=1, occluders=0, distractors=1
+            width=width,
+            height=height,
+            frames=frames,
+            seed=seed,
+            noise=0,
+            clutter=1,
+            occluders=0,
+            distractors=1,
         )
     )
 
@@ -241,9 +252,7 @@ def _stages(network: AiATrack, images: dict[str, np.ndarray]) -> dict[str, np.nd
 
     first, second = remember(reference, regions), remember(search, regions.flip(1))
     # Copied, not counted: counting is what the recording is there to check.
-    decoded = network.decode(
-        search, first.long_term, [first.short_term, second.short_term, first.short_term]
-    )
+    decoded = network.decode(search, first.long_term, [first.short_term, second.short_term, first.short_term])
     corners = network.corner_head(decoded)
     x1y1, x2y2 = corners.boxes_xyxy[:, :2], corners.boxes_xyxy[:, 2:]
     cells = cell_padding(padding, 20)
@@ -301,8 +310,10 @@ def _losses(
         parts = [gradients[p] for p in rename_published({name: torch.zeros(3)}) if p in gradients]
         if parts:
             norms[name] = torch.cat([part.flatten() for part in parts]).norm().item()
-    losses = {f"loss_{name}": np.float64(getattr(report, name).item()) for name in
-              ("total", "giou", "l1", "iou", "mean_iou")}
+    losses = {
+        f"loss_{name}": np.float64(getattr(report, name).item())
+        for name in ("total", "giou", "l1", "iou", "mean_iou")
+    }
     return losses | {
         "loss_gradient_names": np.array(list(norms)),
         "loss_gradient_norms": np.array(list(norms.values())),

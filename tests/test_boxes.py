@@ -68,7 +68,9 @@ def test_overlap_is_the_same_in_numpy_and_torch_and_pairs_by_broadcasting():
     for overlap in (boxes.box_iou, boxes.generalized_box_iou):
         ours = overlap(a, b)
         assert ours.shape == (7, 5)
-        np.testing.assert_allclose(overlap(torch.from_numpy(a), torch.from_numpy(b)).numpy(), ours, atol=1e-12)
+        np.testing.assert_allclose(
+            overlap(torch.from_numpy(a), torch.from_numpy(b)).numpy(), ours, atol=1e-12
+        )
     iou, giou = boxes.box_iou(a, b), boxes.generalized_box_iou(a, b)
     assert (iou >= 0).all() and (iou <= 1).all()
     assert (giou <= iou + 1e-12).all() and (giou >= -1).all()
@@ -86,7 +88,13 @@ def test_area():
 
 @pytest.mark.parametrize(
     "box",
-    [[0, 0, 1, 1], (99.5, 49.5, 10, 10), np.array([-5, -5, 6, 6]), [-10, -10, 500, 500], torch.tensor([1, 2, 3, 4])],
+    [
+        [0, 0, 1, 1],
+        (99.5, 49.5, 10, 10),
+        np.array([-5, -5, 6, 6]),
+        [-10, -10, 500, 500],
+        torch.tensor([1, 2, 3, 4]),
+    ],
 )
 def test_good_boxes_are_returned_as_float64(box):
     checked = boxes.check_box_xywh(box, frame_width=100, frame_height=50)

@@ -9,7 +9,18 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-LIGHT = ["", ".errors", ".boxes", ".config", ".crop", ".tracking", ".video", ".visualization", ".api", ".cli.main"]
+LIGHT = [
+    "",
+    ".errors",
+    ".boxes",
+    ".config",
+    ".crop",
+    ".tracking",
+    ".video",
+    ".visualization",
+    ".api",
+    ".cli.main",
+]
 
 
 def test_the_ladder_of_rooms_is_kept():
@@ -23,7 +34,9 @@ def test_the_ladder_of_rooms_is_kept():
 
 def test_light_rooms_do_not_import_pytorch():
     """One process imports them from the lightest to the heaviest and names the first that brings PyTorch."""
-    lines = [f"import aiatrack{room}\nif 'torch' in sys.modules: sys.exit('aiatrack{room}')" for room in LIGHT]
+    lines = [
+        f"import aiatrack{room}\nif 'torch' in sys.modules: sys.exit('aiatrack{room}')" for room in LIGHT
+    ]
     code = "import sys\n" + "\n".join(lines)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, f"{run.stderr.strip()} imports torch"

@@ -143,7 +143,8 @@ def test_a_foreign_file_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, {"format": "pt"}, {"format": "aiatrack-1"}, {"format": "aiatrack-99", "settings": "{}"}]
+    "metadata",
+    [None, {"format": "pt"}, {"format": "aiatrack-1"}, {"format": "aiatrack-99", "settings": "{}"}],
 )
 def test_safetensors_of_others_are_refused(tmp_path, metadata):
     path = tmp_path / "theirs.safetensors"

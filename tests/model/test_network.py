@@ -193,7 +193,8 @@ def test_long_only_ignores_the_ensemble():
     search, references = _references(network, 2)
     expected = network.locate(search, references[0].long_term, [])
     assert_close(
-        network.locate(search, references[0].long_term, [references[1].short_term], torch.ones(1, 1)), expected
+        network.locate(search, references[0].long_term, [references[1].short_term], torch.ones(1, 1)),
+        expected,
     )
 
 
@@ -205,7 +206,9 @@ def test_a_folded_network_is_the_unfolded_one(backbone):
     modules = len(list(network.modules()))
     network.fold()
     network.fold()  # a second time changes nothing
-    assert len(list(network.modules())) == modules and any(isinstance(m, nn.Identity) for m in network.modules())
+    assert len(list(network.modules())) == modules and any(
+        isinstance(m, nn.Identity) for m in network.modules()
+    )
     assert_close(network.encode(crops, padding), before)
 
 
@@ -264,8 +267,10 @@ def _train_one_step(network: AiATrack) -> None:
 
 def silent_parameters(network: AiATrack) -> list[str]:
     """Names without a gradient, but for shifts that a softmax or a batch norm takes out again."""
-    shifts = re.compile(r".*\.key\.bias|corner_head\..*\.[0-3]\.0\.bias|corner_head\.[a-z_]*\.4\.bias|"
-                        r"iou_head\.convolutions\.\d\.0\.bias|iou_head\.hidden\.bias")
+    shifts = re.compile(
+        r".*\.key\.bias|corner_head\..*\.[0-3]\.0\.bias|corner_head\.[a-z_]*\.4\.bias|"
+        r"iou_head\.convolutions\.\d\.0\.bias|iou_head\.hidden\.bias"
+    )
     return [n for n, p in network.named_parameters() if not (shifts.fullmatch(n) or p.grad.abs().max() > 0)]
 
 
@@ -315,7 +320,9 @@ def test_training_mode_trains_too_by_gradients_with_dropout():
 def test_dropout_does_nothing_in_evaluation(seed):
     network = randomized(TINY.replace(dropout=0.5))
     crops, padding, _ = random_crops(1, TINY, seed)
-    np.testing.assert_array_equal(network.encode(crops, padding).tokens, network.encode(crops, padding).tokens)
+    np.testing.assert_array_equal(
+        network.encode(crops, padding).tokens, network.encode(crops, padding).tokens
+    )
 
 
 def test_inner_positions_are_what_aia_without_positions_leaves_out():

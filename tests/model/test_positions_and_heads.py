@@ -49,7 +49,10 @@ def test_positions_of_a_crop_that_is_all_padding_are_finite():
 
 def test_cells_take_the_padding_of_their_first_pixel():
     padding = torch.zeros(1, 64, 64, dtype=torch.bool)
-    padding[:, :33], padding[:, :, 49:] = True, True  # 33 rows reach the third row of cells, 49 leaves all columns
+    padding[:, :33], padding[:, :, 49:] = (
+        True,
+        True,
+    )  # 33 rows reach the third row of cells, 49 leaves all columns
     expected = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=torch.bool)
     assert torch.equal(cell_padding(padding, 4)[0], expected)
 

@@ -151,7 +151,10 @@ def test_an_inverted_residual_by_its_definition(kernel, stride):
     state = {name: tensor.double().numpy() for name, tensor in block.state_dict().items()}
 
     def norm(x, name):
-        s = {leaf: state[f"{name}.{leaf}"][:, None, None] for leaf in ("weight", "bias", "running_mean", "running_var")}
+        s = {
+            leaf: state[f"{name}.{leaf}"][:, None, None]
+            for leaf in ("weight", "bias", "running_mean", "running_var")
+        }
         return (x - s["running_mean"]) / np.sqrt(s["running_var"] + 1e-3) * s["weight"] + s["bias"]
 
     x = torch.randn(1, 4, 8, 8)

@@ -64,6 +64,9 @@ _HARMLESS_DATA = {
 }
 """Constructors of plain data that training settings and statistics are made of: callable, and still inert."""
 
+_PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+"""As `torch.save` writes them, whose pickles Python 2 could read."""
+
 
 class _Storage(NamedTuple):
     """Numbers somewhere in the file."""
@@ -163,6 +166,7 @@ class _InertUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Resolve the trusted names; everything else becomes a placeholder, and nothing is imported."""
+        module = _PYTHON_2_MODULES.get(module, module)
         if (module, name) in _TRUSTED:
             return _TRUSTED[module, name]
         harmless = (module, name) in _HARMLESS_DATA

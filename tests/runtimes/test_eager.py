@@ -1,0 +1,95 @@
+"""The eager runtime behind tracking's three verbs: NumPy in, NumPy out, the module's own numbers."""
+
+import numpy as np
+import pytest
+import torch
+
+from aiatrack.config import Backbone, NetworkSettings, TrackingSettings
+from aiatrack.model import build_network
+from aiatrack.runtimes import EagerNetwork
+from aiatrack.tracking import Network, Tracker
+
+SETTINGS = NetworkSettings(
+    backbone=Backbone.EFFICIENTNET_LITE0,
+    crop_size=64,
+    channels=16,
+    heads=2,
+    encoder_layers=1,
+    feed_forward_channels=32,
+    inner_channels=8,
+    corner_head_channels=16,
+    iou_head_channels=16,
+)
+
+
+def module():
+    torch.manual_seed(0)
+    return build_network(SETTINGS).eval()
+
+
+@pytest.fixture(scope="module")
+def eager() -> Network:
+    return EagerNetwork(module(), torch.device("cpu"))
+
+
+def inputs(batch: int):
+    rng = np.random.default_rng(1)
+    crops = rng.integers(0, 256, (batch, 64, 64, 3), dtype=np.uint8)
+    padding = np.zeros((batch, 64, 64), bool)
+    padding[:, :20] = True
+    return crops, padding, rng.uniform(0.1, 0.5, (batch, 4)).astype(np.float32)
+
+
+def test_the_module_is_taken_over_for_inference():
+    network = build_network(SETTINGS).train()
+    EagerNetwork(network, torch.device("cpu"))
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert any(isinstance(part, torch.nn.Identity) for part in network.modules()), "norms are folded"
+
+
+def test_the_three_verbs_are_the_modules(eager):
+    crops, padding, boxes = inputs(2)
+    memory = eager.encode(crops, padding)
+    reference = eager.remember(memory, boxes)
+    counts = np.array([[2.0], [1.0]], np.float32)
+    located = eager.locate(memory, reference.long_term, [reference.short_term], counts)
+    assert located.boxes_xywh.shape == (2, 4) and located.scores.shape == (2,)
+    assert located.boxes_xywh.dtype == located.scores.dtype == np.float32
+    network = module()
+    with torch.inference_mode():
+        theirs = network.encode(torch.from_numpy(crops), torch.from_numpy(padding))
+        marked = network.remember(theirs, torch.from_numpy(boxes))
+        expected = network.locate(theirs, marked.long_term, [marked.short_term], torch.from_numpy(counts))
+    np.testing.assert_allclose(located.boxes_xywh, expected.boxes_xywh, atol=1e-5)
+    np.testing.assert_allclose(located.scores, expected.scores, atol=1e-5)
+    assert eager.crop_size == 64
+
+
+def test_counted_references_equal_copied_ones(eager):
+    crops, padding, boxes = inputs(1)
+    memory = eager.encode(crops, padding)
+    first = eager.remember(memory, boxes)
+    second = eager.remember(eager.encode(crops[:, ::-1].copy(), padding), boxes)
+    counted = eager.locate(
+        memory, first.long_term, [first.short_term, second.short_term], np.array([[2.0, 1.0]], np.float32)
+    )
+    copies = [first.short_term, second.short_term, first.short_term]
+    copied = eager.locate(memory, first.long_term, copies, np.ones((1, 3), np.float32))
+    np.testing.assert_allclose(counted.boxes_xywh, copied.boxes_xywh, atol=1e-5)
+    np.testing.assert_allclose(counted.scores, copied.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("ensemble_size", [0, 1, 3])
+def test_a_tracker_runs_on_it(eager, ensemble_size):
+    frames = np.random.default_rng(2).integers(0, 256, (5, 60, 80, 3), dtype=np.uint8)
+    frames.flags.writeable = False  # as some sources deliver them
+    settings = TrackingSettings(ensemble_size=ensemble_size, min_score_to_remember=-1, memory_capacity=3)
+    tracker = Tracker(eager, settings)
+    runs = []
+    for _ in range(2):
+        tracker.start(frames[0], (20, 20, 15, 12))
+        runs.append([tracker.update(frame) for frame in frames[1:]])
+    assert runs[0] == runs[1], "equal input, equal output"
+    assert all(np.isfinite(result.box_xywh).all() and np.isfinite(result.score) for result in runs[0])
+    assert [result.frame_index for result in runs[0]] == [1, 2, 3, 4]
