@@ -43,7 +43,7 @@ class Drift:
         self._log("start")
 
     def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
-        self.box = self.box + (frame.mean() / 997, -frame[2:5].mean() / 997, 0, 0)
+        self.box = self.box + np.array([frame.mean(), -frame[2:5].mean(), 0, 0]) / 997
         if frame[0, 1, 0] == 255:
             self._log("end")
         return self.box, float(frame.std() / 100)

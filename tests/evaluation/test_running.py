@@ -243,9 +243,8 @@ def test_the_number_of_workers_changes_nothing(run: Run, tmp_path: Path) -> None
 
 
 def test_two_evaluations_never_write_to_one_folder(run: Run, tmp_path: Path) -> None:
-    with ResultsFolder(tmp_path / "out").lock_for_runner():
-        with pytest.raises(OutputError, match="another evaluation"):
-            run()
+    with ResultsFolder(tmp_path / "out").lock_for_runner(), pytest.raises(OutputError, match="another"):
+        run()
     assert run().failed == {}
 
 

@@ -75,7 +75,11 @@ def workspace(
     opened = None if benchmark is None or root is None else open_benchmark(benchmark, root)
     factory = _build_factory(model, tracker, device)
     factory.describe()  # a tracker that cannot be built is better found out now
-    options = ["--tracker", _absolute_tracker(tracker)] if tracker else ["--model", _absolute(model), "--device", device]
+    options = (
+        ["--tracker", _absolute_tracker(tracker)]
+        if tracker
+        else ["--model", _absolute(model), "--device", device]
+    )
     name = re.sub(r"[^A-Za-z0-9_-]", "-", factory.name)
     command = [sys.executable, "-m", "aiatrack", "vot", *options]
     write_workspace(folder, {name: command}, benchmark=opened, stack=stack)

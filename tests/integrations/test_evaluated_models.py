@@ -1,0 +1,70 @@
+"""Models of ours as the evaluation room sees them."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aiatrack.config import ModelSettings, NetworkSettings, TrackingSettings
+from aiatrack.errors import SettingsError, WeightsError
+from aiatrack.integrations.evaluation import ModelFactory
+from aiatrack.model import build_network, save_weights
+
+TINY = NetworkSettings(
+    backbone="efficientnet_lite0",
+    crop_size=64,
+    channels=16,
+    heads=2,
+    encoder_layers=1,
+    feed_forward_channels=32,
+    inner_channels=8,
+    corner_head_channels=16,
+    iou_head_channels=16,
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    settings = ModelSettings(name="tiny", network=TINY, tracking=TrackingSettings(search_factor=4.0))
+    save_weights(path, build_network(TINY).state_dict(), settings)
+    return path
+
+
+def test_a_model_is_known_by_weights_settings_and_device(weights: Path) -> None:
+    described = ModelFactory(str(weights), "cpu").describe()
+    assert len(described["weights_sha256"]) == 64
+    assert described["model"]["network"]["crop_size"] == 64
+    assert described["model"]["tracking"]["ensemble_size"] == 3
+    assert described["device"] == "cpu"
+    assert ModelFactory(str(weights), "cpu").needs_gpu is False
+
+
+def test_settings_of_a_benchmark_show_in_name_and_description(weights: Path) -> None:
+    factory = ModelFactory(str(weights), "cpu", "lasot")
+    assert factory.name == "tiny-lasot"
+    assert factory.describe()["model"]["tracking"]["ensemble_size"] == 4
+    assert factory.describe()["model"]["tracking"]["search_factor"] == 4.0
+
+
+def test_a_factory_travels_to_other_processes_and_builds_the_same_tracker(weights: Path) -> None:
+    factory = ModelFactory(str(weights), "cpu")
+    film = np.random.default_rng(0).integers(0, 255, (3, 60, 80, 3), dtype=np.uint8)
+    boxes = []
+    for copy in (factory, pickle.loads(pickle.dumps(factory))):  # noqa: S301
+        tracker = copy.build()
+        tracker.start(film[0], (20, 10, 30, 25))
+        boxes.append([tracker.update(frame).box_xywh for frame in film[1:]])
+    assert boxes[0] == boxes[1]
+
+
+def test_what_cannot_be_built_is_found_out_at_once() -> None:
+    with pytest.raises(SettingsError):
+        ModelFactory("no_such_model").describe()
+    with pytest.raises(WeightsError):
+        ModelFactory("no_such_file.safetensors", "cpu").describe()
+    with pytest.raises(SettingsError):
+        ModelFactory("lite", "no_such_device").needs_gpu  # noqa: B018
