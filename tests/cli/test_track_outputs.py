@@ -94,7 +94,7 @@ def test_output_is_named_after_the_source(track, here, film):
 
 def test_single_frame(track, here, film):
     arguments = ("--box", BOX, "--save-boxes", "boxes.txt", "--end", "0.01")
-    assert track(film, *arguments).out == "1 frames; wrote boxes.txt\n"
+    assert track(film, *arguments).out == "1 frame; wrote boxes.txt\n"
     assert (here / "boxes.txt").read_text() == "20.0000,20.0000,20.0000,20.0000\n"
 
 

@@ -113,7 +113,7 @@ class Following:
     @property
     def summary(self) -> str:
         """How many frames, how fast, how sure, and where they went."""
-        words = f"{self.count} frames"
+        words = "1 frame" if self.count == 1 else f"{self.count} frames"
         if self.count > 1:
             # The first box was given, not found.
             mean = self._predicted_iou_sum / (self.count - 1)
