@@ -27,8 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--parity",
         type=Path,
         default=REPOSITORY.parent / "shared" / "parity",
-        help="folder with a recording of the published implementation to compare with; where there is none, a "
-        "recording of this package in tests/recordings stands in",
+        help="folder with a recording of the published implementation to compare with; where there is none, "
+        "one of this package in tests/recordings stands in",
     )
 
 
@@ -124,7 +124,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, tensor in state.items():
         # As initialised, so small a network answers almost the same whatever it sees.
         if tensor.ndim > 1 and not name.startswith("encoder"):
-            tensor *= 3.0
+            tensor.mul_(3.0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_weights(path, state, ModelSettings(name="tiny", network=settings))
     return path

@@ -2,9 +2,9 @@
 
     python tests/parity_recording.py tests/recordings/own
 
-The recording stands in where none of the published implementation is at hand: it holds the network to what it was
-when it was itself compared with the published one. Weights are functions of the published parameters' names, so no
-checkpoint lies beside it. It is kept small: fewer tokens, fewer pixels and fewer frames, which the shapes tell.
+The recording stands in where none of the published implementation is at hand: it holds the network to what it
+was when it was itself compared with the published one. Weights are functions of the published parameters'
+names, so no checkpoint lies beside it. It is kept small: fewer tokens, pixels and frames.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -135,7 +136,7 @@ def _head_rows() -> Iterator[Row]:
 
 
 def own_named_weights(rows: list[Row], salt: int) -> dict[str, np.ndarray]:
-    """Deterministic weights: each a function of its name and shape, at scales that keep a deep network alive."""
+    """Deterministic weights: each a function of its name and shape, at scales that keep the network alive."""
     return {name: _own_tensor(name, shape, kind, salt) for name, shape, kind in rows}
 
 
@@ -359,7 +360,7 @@ def _tracked(network: AiATrack, folder: Path) -> dict[str, np.ndarray]:
 
     # Between the scores, and far from each, so that some frames are remembered, some not, on any machine.
     scores = sorted(result.score for result in run(-1.0)[1:])
-    _, threshold = max((high - low, (high + low) / 2) for low, high in zip(scores, scores[1:], strict=False))
+    _, threshold = max((high - low, (high + low) / 2) for low, high in pairwise(scores))
     results = run(threshold)
     return {
         "track_boxes_xywh": np.array([result.box_xywh for result in results]),

@@ -31,7 +31,7 @@ def stages(parity, parity_network):
             return network.decoder.project(memory.tokens, marked, memory.inner_positions)
 
         first = remember(reference, regions)
-        # The recording reverses the embedding's token axis, so that key order matters (its README says "batch").
+        # The recording reverses the embedding's token axis, so that key order matters (its README: "batch").
         second = remember(search, regions.flip(1))
         ensemble = [first.short_term, second.short_term, first.short_term]
         decoded = network.decode(search, first.long_term, ensemble)

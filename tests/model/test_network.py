@@ -249,7 +249,7 @@ def test_marking():
 
 
 def _train_one_step(network: AiATrack) -> None:
-    """Forward and backward as in training, proposals scored and not the box, then one step down the gradient."""
+    """Forward and backward as in training, where proposals are scored, then a step down the gradient."""
     crops, padding, boxes = random_crops(4, network.settings)
     memory = network.encode(crops, padding)
     search = Memory(*(tensor.flip(0) for tensor in memory))
@@ -262,7 +262,7 @@ def _train_one_step(network: AiATrack) -> None:
     loss.backward()
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter -= 1e-3 * parameter.grad
+            parameter.sub_(1e-3 * parameter.grad)
 
 
 def silent_parameters(network: AiATrack) -> list[str]:

@@ -1,4 +1,4 @@
-"""The authors' checkpoints: read whole, classes of their own included; hostile ones refused, nothing executed."""
+"""The authors' checkpoints: read whole, custom classes included; hostile ones refused, nothing executed."""
 
 import io
 import pickle
@@ -194,9 +194,6 @@ def test_weights_of_another_network_do_not_fit(tmp_path, as_archive):
         load_state(network, read_published_checkpoint(path), origin=str(path))
 
 
-# --- hostile files ---------------------------------------------------------------------------------------------
-
-
 class Calls:
     """Pickles as a call of a function."""
 
@@ -316,7 +313,7 @@ def test_a_hostile_checkpoint_executes_nothing(name, container, tmp_path):
 def test_the_hostile_pickles_are_hostile(name, tmp_path):
     """What is refused above does its deed in an ordinary unpickler: the tests can fail."""
     trace = tmp_path / "executed"
-    pickle.loads(hostile_pickles(trace)[name])
+    pickle.loads(hostile_pickles(trace)[name])  # noqa: S301 - on purpose
     assert trace.exists()
 
 
@@ -372,7 +369,7 @@ def test_hidden_methods_of_an_ordered_dict_are_not_called(tmp_path):
 
 
 def test_torchscript_is_not_run(tmp_path):
-    """`torch.load` would hand such an archive over to TorchScript, whose `__setstate__` runs when it is loaded."""
+    """`torch.load` would hand such an archive to TorchScript, whose `__setstate__` runs when it is loaded."""
     path = tmp_path / "script.pth"
     buffer = io.BytesIO()
     torch.save({"net": {"weight": torch.zeros(2)}}, buffer)

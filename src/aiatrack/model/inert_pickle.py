@@ -252,6 +252,9 @@ def _read_legacy(file: BinaryIO, entry: str) -> dict[str, Tensor]:
             numbers[key] = _load_storage(storage, file.read(storage.numbers * storage.dtype.itemsize))
         else:
             file.seek(storage.numbers * storage.dtype.itemsize, io.SEEK_CUR)
+    end = file.tell()
+    if end > file.seek(0, io.SEEK_END):  # one may seek beyond the end
+        raise WeightsError(f"the file is cut short: expected {end} bytes, got {file.tell()}")
     return _view_all(tensors, numbers)
 
 
