@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from aiatrack import __version__
-from aiatrack.cli import benchmarks, submit
+from aiatrack.cli import benchmarks, data, submit
 from aiatrack.cli.convert import convert
 from aiatrack.cli.demo import demo
 from aiatrack.cli.info import info
@@ -17,6 +17,7 @@ from aiatrack.cli.report import report
 from aiatrack.cli.score import score
 from aiatrack.cli.terminal import print_error, warnings_as_lines
 from aiatrack.cli.track import track
+from aiatrack.cli.train import train
 from aiatrack.errors import AiATrackError
 
 app = typer.Typer(
@@ -31,8 +32,10 @@ app.command()(info)
 app.command(no_args_is_help=True)(convert)
 app.command(no_args_is_help=True)(score)
 app.command(no_args_is_help=True)(report)
+app.command(no_args_is_help=True)(train)
 app.add_typer(benchmarks.app, name="benchmarks")
 app.add_typer(submit.app, name="submit")
+app.add_typer(data.app, name="data")
 
 
 def _print_version(wanted: bool) -> None:

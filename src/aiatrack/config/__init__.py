@@ -25,7 +25,9 @@ from aiatrack.config.presets import (
     preset_names,
     read_yaml_settings,
 )
+from aiatrack.config.recipes import load_recipe, recipe_names
 from aiatrack.config.tracking import TrackingSettings
+from aiatrack.config.training import TrainingSettings
 
 __all__ = [
     "AppearanceSettings",
@@ -44,8 +46,11 @@ __all__ = [
     "Refinement",
     "SourceSettings",
     "TrackingSettings",
+    "TrainingSettings",
     "benchmark_tracking",
     "load_preset",
+    "load_recipe",
     "preset_names",
     "read_yaml_settings",
+    "recipe_names",
 ]

@@ -1,4 +1,4 @@
-"""The one assembly point: names and paths in, ready objects out."""
+"""Assemble trackers: names and paths in, ready objects out."""
 
 from collections.abc import Generator, Sequence
 from importlib import resources

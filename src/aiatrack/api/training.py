@@ -1,0 +1,163 @@
+"""Assemble training runs: settings in; data, network, validation by tracking, pictures and logs together out."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import torch
+import yaml
+from torch import Tensor
+
+from aiatrack.api.tracking import find_weights
+from aiatrack.boxes import xyxy_to_xywh
+from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
+from aiatrack.data import SampleBatch, ValidationClip, validation_clips
+from aiatrack.errors import DataError, OutputError, TrainingError
+from aiatrack.evaluation.running import validate_tracker
+from aiatrack.model import AiATrack
+from aiatrack.runtimes import EagerNetwork
+from aiatrack.tracking import Tracker
+from aiatrack.training import (
+    CorpusStream,
+    MetricsJournal,
+    Observer,
+    Surroundings,
+    TensorBoardLog,
+    TrainingPlan,
+    TrainingRun,
+    build_initial_network,
+    plan_training,
+)
+from aiatrack.visualization import draw_samples
+
+_TRUTH_AND_PREDICTION = ((255, 255, 255), (0, 220, 110))
+
+
+def open_training_run(
+    settings: TrainingSettings, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()
+) -> TrainingRun:
+    """Prepare a run; its `run()` trains.
+
+    The folder gets `settings.yaml`, `metrics.jsonl`, TensorBoard logs if that is installed, checkpoints,
+    pictures and weights.
+
+    Args:
+        settings: of the run. `init` may name a shipped model.
+        folder: of this run alone.
+        resume: go on from the newest checkpoint in the folder.
+        observers: told of what happens, besides the logs.
+
+    Raises:
+        TrainingError: `resume` without a checkpoint, or a folder with checkpoints without `resume`.
+        DataError: validation is wanted, and there are no clips for it.
+        OutputError: the folder cannot be written.
+        AiATrackError: whatever is wrong with the settings, the weights to start from, or a package missing.
+    """
+    _check_folder(folder, resume=resume)
+    network = build_initial_network(_with_packaged_weights(settings))
+    logs: list[Observer] = [MetricsJournal(folder / "metrics.jsonl")]
+    if find_spec("tensorboard") is not None:
+        logs.append(TensorBoardLog(folder / "tensorboard"))
+    surroundings = Surroundings(
+        batches=CorpusStream(settings),
+        validate=_open_validation(settings),
+        write_pictures=write_pictures,
+        observers=(*logs, *observers),
+    )
+    run = TrainingRun(settings, network, folder, surroundings)
+    if resume:
+        run.resume()
+    _write_settings(settings, folder)
+    return run
+
+
+def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
+    """Train for a few steps, keep nothing, and say what the whole run would take.
+
+    Raises:
+        AiATrackError: as `open_training_run`.
+    """
+    network = build_initial_network(_with_packaged_weights(settings))
+    return plan_training(settings, network, CorpusStream(settings))
+
+
+@dataclass(frozen=True)
+class TrackingValidation:
+    """Scores a network in training by tracking clips that were kept from training."""
+
+    tracking: TrackingSettings
+    clips: Sequence[ValidationClip]
+
+    def __call__(self, network: AiATrack) -> dict[str, float]:
+        """Return the success AUC of tracking, as `auc`.
+
+        Args:
+            network: on any device; not changed.
+        """
+        device = next(network.parameters()).device
+        # The runtime folds norms and switches to evaluation: not in the network that is being trained.
+        runtime = EagerNetwork(copy.deepcopy(network), device)
+        scored = validate_tracker(lambda: Tracker(runtime, self.tracking), self.clips)
+        return {"auc": scored.success_auc}
+
+
+def write_pictures(path: Path, batch: SampleBatch, predicted_xyxy: Tensor) -> None:
+    """Write a sheet of search regions: the true box in white, the predicted one in green.
+
+    Args:
+        path: of the PNG file.
+        batch: B samples, on the CPU.
+        predicted_xyxy: `(B, 4)` or more rows, of which the first B count, normalised to the crop.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    crops = batch.search_crops.numpy()
+    boxes = torch.stack((batch.search_boxes_xywh, xyxy_to_xywh(predicted_xyxy[: len(crops)])), dim=1)
+    sheet = draw_samples(crops, boxes.numpy(), colors=_TRUTH_AND_PREDICTION)
+    try:
+        path.write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _open_validation(settings: TrainingSettings) -> TrackingValidation | None:
+    if not settings.log.validate_every_steps:
+        return None
+    clips = validation_clips(settings.data)
+    if not clips:
+        raise DataError(
+            "the sources keep no clips for validation: raise data.validation_clip_share, add a source with "
+            "video, or set log.validate_every_steps=0"
+        )
+    return TrackingValidation(settings.model_settings().tracking, clips)
+
+
+def _with_packaged_weights(settings: TrainingSettings) -> TrainingSettings:
+    """Turn the name of a shipped model to start from into the path of its weights."""
+    if settings.init not in preset_names():
+        return settings
+    return settings.replace(init=str(find_weights(settings.init)))
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    has_checkpoints = any((folder / "checkpoints").glob("*.pt"))
+    if has_checkpoints and not resume:
+        raise TrainingError(f"{folder} holds a run already: go on with --resume, or choose another folder")
+    if resume and not has_checkpoints:
+        raise TrainingError(f"there is no checkpoint in {folder} to resume from: leave out --resume to start")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot create {folder}: {error.strerror}") from error
+
+
+def _write_settings(settings: TrainingSettings, folder: Path) -> None:
+    path = folder / "settings.yaml"
+    try:
+        path.write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

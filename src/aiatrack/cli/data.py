@@ -1,0 +1,68 @@
+"""`aiatrack data check`: what training data is usable, before a run starts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from aiatrack.cli.terminal import console, errors, print_line
+from aiatrack.config import Layout, SourceSettings, load_recipe
+from aiatrack.errors import DataError, SettingsError
+
+app = typer.Typer(help="Look at training data.", no_args_is_help=True)
+
+_PROBLEMS_SHOWN = 20
+
+
+@app.callback()
+def _data() -> None:
+    """Look at training data."""
+
+
+@app.command("check", no_args_is_help=True)
+def check(
+    path: Annotated[Path | None, typer.Argument(help="File or folder of one source.")] = None,
+    layout: Annotated[Layout, typer.Option(help="How it is laid out.")] = Layout.JSON_LINES,
+    split: Annotated[str | None, typer.Option(help="Part of a published data set, in its own words.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Check all sources of a recipe instead.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="See that images exist without opening them.")] = False,
+) -> None:
+    """Say what of a source is usable, and name what is missing or damaged.
+
+    ```
+    aiatrack data check datasets/pack
+    aiatrack data check datasets/LaSOT --layout lasot --quick
+    aiatrack data check --recipe my_recipe.yaml
+    ```
+    """
+    from aiatrack.data.check import SourceReport, check_source
+
+    if (path is None) == (recipe is None):
+        raise SettingsError("say what to check: either a PATH or --recipe")
+    settings = load_recipe(recipe).data if recipe else None
+    sources = settings.sources if settings else (SourceSettings(path=Path(str(path)), layout=layout, split=split),)
+    reports: list[SourceReport] = []
+    with console.status("reading") as status:
+        for source in sources:
+            found = check_source(
+                source,
+                settings,
+                open_images=not quick,
+                progress=lambda name, done, of: status.update(f"{name}: {done} of {of} clips"),
+            )
+            reports.extend(found)
+    table = Table("source", "stills", "videos", "usable", "images", "boxes", "usable", "problems")
+    for report in reports:
+        counts = (report.stills, report.videos, report.videos_usable, report.images, report.boxes)
+        cells = [str(count) for count in (*counts, report.usable_boxes, len(report.problems))]
+        table.add_row(report.name, *cells, style=None if report.is_usable else "red")
+    console.print(table)
+    problems = [problem for report in reports for problem in report.problems]
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        errors.print(problem, highlight=False, soft_wrap=True, markup=False)
+    if len(problems) > _PROBLEMS_SHOWN:
+        print_line(f"... and {len(problems) - _PROBLEMS_SHOWN} more problems")
+    unusable = [report.name for report in reports if not report.is_usable]
+    if unusable:
+        raise DataError(f"nothing usable in {', '.join(unusable)}: see the problems above")
