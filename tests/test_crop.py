@@ -27,7 +27,7 @@ BOXES = [
 
 
 def crop_by_the_book(frame, box, factor, size):
-    """METHOD, section 5, step by step: pad, cut, resize."""
+    """docs/method.md, conventions, step by step: pad, cut, resize."""
     x, y, w, h = box
     side = math.ceil(math.sqrt(w * h) * factor)
     x1, y1 = round(x + 0.5 * w - side * 0.5), round(y + 0.5 * h - side * 0.5)

@@ -1,6 +1,6 @@
 """Cut a square around a box out of a frame, and carry boxes between frame and crop.
 
-The conventions, rounding included, are those that published checkpoints were trained with (METHOD, 5).
+The conventions, rounding included, are those that published checkpoints were trained with (docs/method.md).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Which frames, boxes and proposals are drawn: METHOD's rules, by count and by hand."""
+"""Which frames, boxes and proposals are drawn: the method's rules, by count and by hand."""
 
 import json
 from pathlib import Path
@@ -143,7 +143,7 @@ def test_parts_are_fixed_by_name_and_of_the_share_asked_for() -> None:
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_the_papers_recipe(tmp_path: Path, packed: bool) -> None:
-    """Three rising frames with the target visible, METHOD's jitter and half pixel, packed or not."""
+    """Three rising frames with the target visible, the paper's jitter and half pixel, packed or not."""
     source = SourceSettings(path=_write_clips(tmp_path, 2, 24), packed=packed)
     settings = _paper(source, cache=tmp_path / "cache")
     _, corpus = open_sources(settings)
@@ -156,7 +156,7 @@ def test_the_papers_recipe(tmp_path: Path, packed: bool) -> None:
         assert frames[0] < frames[1] < frames[2]
         assert all(frame % 5 != 4 for frame in frames)
         x, y, w, h = views[0].box_xywh
-        # METHOD: ((S - 1) / 2 + 0 - size / 2) / S for a crop that is centred on its box, up to whole pixels
+        # docs/method.md: ((S - 1) / 2 + 0 - size / 2) / S for a crop that is centred on its box, up to whole pixels
         assert x + w / 2 == pytest.approx(0.5 - 0.5 / 64, abs=0.006)
         assert y + h / 2 == pytest.approx(0.5 - 0.5 / 64, abs=0.006)
         assert np.sqrt(w * h) == pytest.approx(0.2, abs=0.003)

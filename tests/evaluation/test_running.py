@@ -270,7 +270,7 @@ run_tracker(
 
 def test_a_runner_killed_at_ten_random_moments_runs_no_sequence_twice(tmp_path: Path, log: Path) -> None:
     root = write_benchmark(tmp_path / "root", [10 + number % 3 for number in range(30)])
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
 
     def launch(out: Path) -> "subprocess.Popen[bytes]":
         script = SCRIPT.format(root=str(root), out=str(out))

@@ -42,7 +42,7 @@ class Still:
 
 
 def test_success_worked_by_hand() -> None:
-    """Overlaps 1, 0.5 and 0 after frame 0 pass 20, 10 and 0 of 21 thresholds; the absent frame is left out."""
+    """Overlaps 1, 0.5 and 0 after frame 0 pass 20, 10 and 0 of 21 thresholds; the absent one is left out."""
     box, half, away = [10.0, 10, 8, 8], [10.0, 10, 8, 16], [50.0, 50, 8, 8]
     found = validate_tracker(Still, [clip("a", box, box, half, NAN, away)])
     assert found.success_auc == pytest.approx((20 + 10 + 0) / 3 / 21)

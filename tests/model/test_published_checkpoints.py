@@ -67,7 +67,7 @@ def small_state() -> OrderedDict:
 
 
 def save_checkpoint(path: Path, authors, net, as_archive: bool) -> None:
-    """The structure that METHOD, section 8 describes."""
+    """The structure that a published checkpoint has."""
     settings, value = authors.Settings(), authors.StatValue()
     settings.env, settings.path = authors.Environment(), Path("checkpoints")
     settings.batch_size, settings.device = 15, torch.device("cuda:0")

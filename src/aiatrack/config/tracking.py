@@ -1,4 +1,4 @@
-"""Settings of online tracking (METHOD: online tracking; paper, section 3.4)."""
+"""Settings of online tracking (paper, section 3.4; docs/method.md)."""
 
 from pydantic import Field
 

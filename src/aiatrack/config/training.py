@@ -37,7 +37,7 @@ class FrozenPart(str, Enum):
 
 
 class LossSettings(FrozenSettings):
-    """Weights of the three losses (METHOD: training)."""
+    """Weights of the three losses (docs/method.md, training)."""
 
     giou: float = Field(2.0, ge=0)
     l1: float = Field(5.0, ge=0)

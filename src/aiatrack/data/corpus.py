@@ -184,7 +184,7 @@ def _scene_clips(index: SourceIndex, usable: npt.NDArray[np.bool_], first_image:
 
 
 def spread_frames(frames: IntArray, max_gap: int, rng: np.random.Generator) -> tuple[int, int, int]:
-    """Choose three rising places in a row of frame numbers (METHOD, training: sample).
+    """Choose three rising places in a row of frame numbers (docs/method.md, training).
 
     A base frame is drawn, one before and one after it no further away than `max_gap`; where there is none,
     the gap grows. With fewer than three frames, places repeat.

@@ -1,4 +1,4 @@
-"""Boxes near the target, from which the IoU head learns to score (METHOD, training; ATOM)."""
+"""Boxes near the target, from which the IoU head learns to score (docs/method.md, training; ATOM)."""
 
 from typing import Any
 

@@ -118,7 +118,7 @@ class Sampler:
         )
 
     def _window(self, box_xywh: Points, stage: Stage, jittered: bool, rng: np.random.Generator) -> Matrix:
-        """Choose the crop of a frame (METHOD, training: crops): whole pixels, as in tracking."""
+        """Choose the crop of a frame (docs/method.md, training): whole pixels, as in tracking."""
         x, y, w, h = (float(value) for value in box_xywh)
         centre_x, centre_y = x + w / 2, y + h / 2
         if jittered:

@@ -1,4 +1,4 @@
-"""Follow a target from frame to frame (METHOD, section 4)."""
+"""Follow a target from frame to frame (paper, section 3.4; docs/method.md)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

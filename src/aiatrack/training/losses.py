@@ -1,4 +1,4 @@
-"""The paper's loss: 2 GIoU + 5 L1 + 2 squared error of the IoU head (METHOD: training)."""
+"""The paper's loss: 2 GIoU + 5 L1 + 2 squared error of the IoU head (docs/method.md, training)."""
 
 from typing import NamedTuple
 
