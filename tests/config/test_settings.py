@@ -111,13 +111,13 @@ def test_an_unknown_preset_is_refused(name):
 @pytest.mark.parametrize(
     ("benchmark", "capacity", "ensemble", "threshold"),
     [
-        ("otb", 100, 3, 0.7),
+        ("otb100", 100, 3, 0.7),
         ("uav123", 100, 3, 0.7),
         ("lasot", 100, 4, 0.8),
         ("lasot_ext", 100, 6, 0.8),
         ("trackingnet", 100, 6, 0.7),
-        ("got10k", 80, 4, 0.7),
-        ("nfs", 80, 3, 0.6),
+        ("got10k_test", 80, 4, 0.7),
+        ("nfs30", 80, 3, 0.6),
     ],
 )
 def test_benchmark_settings_are_the_papers(benchmark, capacity, ensemble, threshold):
@@ -128,7 +128,7 @@ def test_benchmark_settings_are_the_papers(benchmark, capacity, ensemble, thresh
 
 
 def test_an_unknown_benchmark_is_refused():
-    with pytest.raises(SettingsError, match="otb, uav123, lasot"):
+    with pytest.raises(SettingsError, match="otb100, uav123, lasot"):
         benchmark_tracking("mot17")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # PyAV's packets are generic for type checkers only
 
+import errno
 import math
 import warnings
 from collections.abc import Iterable, Iterator
@@ -115,7 +116,8 @@ class FilmWriter:
         try:
             self._container.start_encoding()
         except av.FFmpegError as error:
-            if self._audio is None:
+            # Without sound, or on a full disk, trying once more would only repeat the error.
+            if self._audio is None or error.errno == errno.ENOSPC:
                 raise
             self._begin_without_sound(image, start_s, error)
 
