@@ -58,4 +58,3 @@ def test_confidence_reaches_the_toolkit(workspace: Path) -> None:
     path = workspace / "results" / "Oracle" / "unsupervised" / "s1" / "s1_001_confidence.value"
     values = [float(line) for line in path.read_text().split("\n")[1:] if line]
     assert values == [0.5] * (LENGTHS[1] - 1)
-

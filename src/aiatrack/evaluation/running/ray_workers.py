@@ -4,6 +4,7 @@ Frames must be readable under the same paths, and this package importable, on ev
 """
 
 import importlib
+import socket
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -84,6 +85,7 @@ class RayWorkers:
         local = self.pool.address == LOCAL
         cores = self.pool.jobs * self.pool.threads
         try:
+            _knock(self.pool.address)
             self._ray.init(
                 address=LOCAL if local else self.pool.address,
                 num_cpus=cores if local else None,
@@ -91,7 +93,7 @@ class RayWorkers:
                 log_to_driver=False,
                 logging_level="error",
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise SettingsError(
                 f"cannot reach a Ray cluster at {self.pool.address!r} ({error}): give its address, or local"
             ) from error
@@ -164,6 +166,17 @@ class RayWorkers:
         self.folder.save_run(result, session=run.session, attempt=run.attempt)
         self._idle.append(run.actor)
         return Finished(run.actor.number, run.task.name)
+
+
+def _knock(address: str) -> None:
+    """Find out quickly whether anybody is there; Ray itself would go on trying for minutes.
+
+    Raises:
+        OSError: nobody is.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_POLL_SECONDS * 5).close()
 
 
 def _describe_cause(error: Any) -> str:
