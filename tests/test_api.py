@@ -55,7 +55,7 @@ def test_bgr_is_rgb_reversed(tiny_weights):
 def test_tracking_settings_are_laid_over_the_models(tiny_weights):
     tracker = aiatrack.load_tracker(tiny_weights, "cpu", ensemble_size=5)
     assert (tracker.settings.ensemble_size, tracker.settings.memory_capacity) == (5, 100)
-    tracker = aiatrack.load_tracker(tiny_weights, "cpu", benchmark="got10k", memory_capacity=7)
+    tracker = aiatrack.load_tracker(tiny_weights, "cpu", benchmark="got10k_test", memory_capacity=7)
     assert (tracker.settings.ensemble_size, tracker.settings.memory_capacity) == (4, 7)
 
 
@@ -151,7 +151,9 @@ def test_bad_box(box, tiny_weights):
 def test_source_is_closed_with_the_generator(tiny_weights, monkeypatch):
     sources = []
     monkeypatch.setattr(
-        api, "open_frames", lambda *a, **k: sources.append(aiatrack.open_frames(*a, **k)) or sources[-1]
+        api.tracking,
+        "open_frames",
+        lambda *a, **k: sources.append(aiatrack.open_frames(*a, **k)) or sources[-1],
     )
     results = aiatrack.track([image(index) for index in range(9)], BOX, model=tiny_weights, device="cpu")
     assert sources == []  # nothing is opened before it is asked for
@@ -176,7 +178,7 @@ def test_settings_of_a_file(tiny_weights):
 
 
 def test_model_without_weights_says_how_to_get_some(tmp_path, monkeypatch):
-    monkeypatch.setattr(api.resources, "files", lambda _package: tmp_path)
-    monkeypatch.setattr(api, "preset_names", lambda: ["base"])
+    monkeypatch.setattr(api.tracking.resources, "files", lambda _package: tmp_path)
+    monkeypatch.setattr(api.tracking, "preset_names", lambda: ["base"])
     with pytest.raises(WeightsError, match="aiatrack convert"):
         api.find_weights("base")
