@@ -101,7 +101,7 @@ def _link_sequence(sequence: BenchmarkSequence, parent: Path) -> str:
     suffixes = {path.suffix for path in frames}
     if len(frames) != len(annotation) or len(suffixes) != 1:
         raise DataError(
-            f"{sequence.name}: the VOT toolkit needs a frame for each of {len(annotation)} annotated rows, all "
+            f"{sequence.name}: the VOT toolkit needs a frame for each of {len(annotation)} rows, all "
             f"of one type; got {len(frames)} frames of types {', '.join(sorted(suffixes)) or 'none'}"
         )
     folder = parent / sequence.name
