@@ -14,6 +14,8 @@ def demo(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Another number, another film.")] = 0,
     frames: Annotated[int, typer.Option(min=2, help="Length of the film.")] = 240,
+    speed: Annotated[float, typer.Option(min=0, max=8, help="1 crosses the picture in two seconds.")] = 0.5,
+    distractors: Annotated[int, typer.Option(min=0, max=64, help="Things that look like the target.")] = 1,
 ) -> None:
     """Render a short synthetic film, follow its target, and compare with the exact truth.
 
@@ -23,14 +25,20 @@ def demo(
     ```
     aiatrack demo
     aiatrack demo --seed 7 --frames 600 -o seven.mp4
+    # Hard: fast, and in a crowd of its like
+    aiatrack demo --speed 1 --distractors 4
     ```
     """
     from aiatrack.cli.demo_film import DemoFilm, open_demo_output
+    from aiatrack.data.synthetic import SyntheticWorldSettings
 
     film = open_demo_output(output)
     from aiatrack.api import load_tracker
 
-    run = DemoFilm(load_tracker(model, device), seed=seed, frames=frames)
+    world = SyntheticWorldSettings(
+        seed=seed, frames=frames, speed=speed, distractors=distractors, camera_motion=0.4
+    )
+    run = DemoFilm(load_tracker(model, device), world)
     try:
         with interrupted_by_termination():
             run.write(film)

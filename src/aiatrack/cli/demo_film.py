@@ -32,13 +32,12 @@ class DemoFilm:
 
     Args:
         tracker: that follows the target.
-        seed: decides everything in the film.
-        frames: length of the film.
+        world: what the film shows.
     """
 
-    def __init__(self, tracker: Tracker, *, seed: int, frames: int) -> None:
+    def __init__(self, tracker: Tracker, world: SyntheticWorldSettings) -> None:
         self._tracker = tracker
-        self._world = SyntheticWorld(SyntheticWorldSettings(seed=seed, frames=frames))
+        self._world = SyntheticWorld(world)
         self._overlaps: list[float] = []
         self._tracked = 0
         self._tracking_seconds = 0.0

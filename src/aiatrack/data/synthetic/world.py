@@ -59,7 +59,7 @@ class SyntheticWorld:
     """
 
     def __init__(self, settings: SyntheticWorldSettings | None = None) -> None:
-        """Paint the world; `None` is the film of `aiatrack demo`."""
+        """Paint the world; `None` is the default one."""
         self.settings = settings or SyntheticWorldSettings()
         paint, play, light = np.random.default_rng(self.settings.seed).spawn(3)
         self._cast = Cast(self.settings, play)
