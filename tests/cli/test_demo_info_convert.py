@@ -57,7 +57,9 @@ class Scripted:
 
 @pytest.fixture
 def truth() -> list[np.ndarray]:
-    world = SyntheticWorld(SyntheticWorldSettings(seed=0, frames=5))
+    world = SyntheticWorld(
+        SyntheticWorldSettings(seed=0, frames=5, speed=0.5, distractors=1, camera_motion=0.4)
+    )
     return [world.boxes_xywh(index)[0] for index in range(5)]
 
 

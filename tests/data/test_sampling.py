@@ -156,7 +156,7 @@ def test_the_papers_recipe(tmp_path: Path, packed: bool) -> None:
         assert frames[0] < frames[1] < frames[2]
         assert all(frame % 5 != 4 for frame in frames)
         x, y, w, h = views[0].box_xywh
-        # docs/method.md: ((S - 1) / 2 + 0 - size / 2) / S for a crop that is centred on its box, up to whole pixels
+        # docs/method.md: ((S - 1) / 2 - size / 2) / S for a crop centred on its box, up to whole pixels
         assert x + w / 2 == pytest.approx(0.5 - 0.5 / 64, abs=0.006)
         assert y + h / 2 == pytest.approx(0.5 - 0.5 / 64, abs=0.006)
         assert np.sqrt(w * h) == pytest.approx(0.2, abs=0.003)

@@ -1,4 +1,4 @@
-"""Assemble training runs: settings in; data, network, validation by tracking, pictures and logs together out."""
+"""Assemble training runs: data, network, validation by tracking, pictures and logs."""
 
 import copy
 from collections.abc import Sequence

@@ -26,7 +26,9 @@ def check(
     layout: Annotated[Layout, typer.Option(help="How it is laid out.")] = Layout.JSON_LINES,
     split: Annotated[str | None, typer.Option(help="Part of a published data set, in its own words.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Check all sources of a recipe instead.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="See that images exist without opening them.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="See that images exist without opening them.")
+    ] = False,
 ) -> None:
     """Say what of a source is usable, and name what is missing or damaged.
 
@@ -41,7 +43,9 @@ def check(
     if (path is None) == (recipe is None):
         raise SettingsError("say what to check: either a PATH or --recipe")
     settings = load_recipe(recipe).data if recipe else None
-    sources = settings.sources if settings else (SourceSettings(path=Path(str(path)), layout=layout, split=split),)
+    sources = (
+        settings.sources if settings else (SourceSettings(path=Path(str(path)), layout=layout, split=split),)
+    )
     reports: list[SourceReport] = []
     with console.status("reading") as status:
         for source in sources:

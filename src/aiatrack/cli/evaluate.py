@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiatrack.cli.evaluation_progress import EvaluationProgress
 from aiatrack.cli.terminal import STOPPED_EXIT_CODE, console, interrupted_by_termination
 from aiatrack.errors import SettingsError
-from aiatrack.evaluation.benchmark import open_benchmark
-from aiatrack.evaluation.running import LocalPool, Outcome, Pool, TrackerFactory, parse_tracker, run_tracker
+
+if TYPE_CHECKING:
+    from aiatrack.evaluation.running import Outcome, Pool, TrackerFactory
 
 SEQUENCES_FAILED_EXIT_CODE = 1
 
@@ -58,17 +58,21 @@ def evaluate(
     The same call again goes on where the last one stopped and does nothing twice. Exit code 1 if sequences
     were given up.
 
-    **Examples**
-
-    Our default model: `aiatrack evaluate otb100 --root /data/OTB100 -j 2`
-
-    Several trackers on own folders: `aiatrack evaluate folders --root clips --model lite
-    --tracker opencv:csrt --tracker opencv:kcf -o results`
-
-    A class of your own: `aiatrack evaluate lasot --root /data/LaSOT --tracker python:my.trackers:Mine`
-
-    On a cluster: `aiatrack evaluate lasot --root /shared/LaSOT --cluster ray://head:10001 -j 16`
+    ```
+    # Our default model
+    aiatrack evaluate otb100 --root /data/OTB100 -j 2
+    # Several trackers on own folders
+    aiatrack evaluate folders --root clips --model lite --tracker opencv:csrt
+    # A class of your own
+    aiatrack evaluate lasot --root LaSOT --tracker python:my.trackers:Mine
+    # On a cluster
+    aiatrack evaluate lasot --root LaSOT --cluster ray://head:10001 -j 16
+    ```
     """
+    from aiatrack.cli.evaluation_progress import EvaluationProgress
+    from aiatrack.evaluation.benchmark import open_benchmark
+    from aiatrack.evaluation.running import run_tracker
+
     opened = open_benchmark(benchmark, root)
     if sequences is not None:
         opened = opened.select_sequences([name for name in sequences.split(",") if name])
@@ -92,7 +96,8 @@ def evaluate(
 
 def _build_factories(
     models: Sequence[str] | None, trackers: Sequence[str] | None, device: str, tracking_for: str | None
-) -> list[TrackerFactory]:
+) -> list["TrackerFactory"]:
+    from aiatrack.evaluation.running import parse_tracker
     from aiatrack.integrations.evaluation import ModelFactory
 
     named = list(models or ([] if trackers else ["lite"]))
@@ -105,21 +110,23 @@ def _build_factories(
     return factories
 
 
-def _folders(factories: Sequence[TrackerFactory], output: Path | None, benchmark: str) -> list[Path]:
+def _folders(factories: Sequence["TrackerFactory"], output: Path | None, benchmark: str) -> list[Path]:
     if output is None:
         return [Path("results") / factory.name / benchmark for factory in factories]
     return [output] if len(factories) == 1 else [output / factory.name for factory in factories]
 
 
-def _select_pool(cluster: str | None, jobs: int, threads: int) -> Pool:
+def _select_pool(cluster: str | None, jobs: int, threads: int) -> "Pool":
     if cluster is None:
+        from aiatrack.evaluation.running import LocalPool
+
         return LocalPool(jobs, threads)
     from aiatrack.evaluation.running.ray_workers import RayPool
 
     return RayPool(cluster, jobs, threads)
 
 
-def _print_outcome(factory: TrackerFactory, outcome: Outcome, folder: Path) -> None:
+def _print_outcome(factory: "TrackerFactory", outcome: "Outcome", folder: Path) -> None:
     parts = [f"{len(outcome.done)} sequences run"]
     if outcome.resumed:
         parts.append(f"{len(outcome.resumed)} done before")

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from aiatrack import __version__
-from aiatrack.cli import benchmarks, data, submit
+from aiatrack.cli import benchmarks, data, submit, vot
 from aiatrack.cli.convert import convert
 from aiatrack.cli.demo import demo
+from aiatrack.cli.evaluate import evaluate
 from aiatrack.cli.info import info
 from aiatrack.cli.report import report
 from aiatrack.cli.score import score
@@ -30,12 +31,14 @@ app.command()(demo)
 app.command(no_args_is_help=True)(track)
 app.command()(info)
 app.command(no_args_is_help=True)(convert)
+app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(score)
 app.command(no_args_is_help=True)(report)
 app.command(no_args_is_help=True)(train)
 app.add_typer(benchmarks.app, name="benchmarks")
 app.add_typer(submit.app, name="submit")
 app.add_typer(data.app, name="data")
+app.add_typer(vot.app, name="vot")
 
 
 def _print_version(wanted: bool) -> None:

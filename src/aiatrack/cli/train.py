@@ -17,10 +17,14 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Argument(help="Settings to change: key=value, such as steps=1000.")
     ] = None,
+    *,
     folder: Annotated[
-        Path | None, typer.Option(help="Of this run's checkpoints, logs and weights; runs/RECIPE if not given.")
+        Path | None,
+        typer.Option(help="Of this run's checkpoints, logs and weights; runs/RECIPE if not given."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's newest checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the folder's newest checkpoint.")
+    ] = False,
     init: Annotated[str | None, typer.Option(help="Weights to start from (fine-tuning).")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train a few steps, print size, speed and memory, keep nothing.")
@@ -28,8 +32,8 @@ def train(
 ) -> None:
     """Train a network.
 
-    The folder gets a checkpoint every so often; a run that was stopped or killed goes on with `--resume` as if
-    nothing had happened. Many GPUs: put `accelerate launch -m` and the module `aiatrack` before it.
+    The folder gets a checkpoint every so often; a run that was stopped or killed goes on with `--resume` as
+    if nothing had happened.
 
     ```
     # What would it take?

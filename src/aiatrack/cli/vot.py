@@ -3,14 +3,15 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aiatrack.cli.terminal import console
 from aiatrack.errors import SettingsError
-from aiatrack.evaluation.benchmark import open_benchmark
-from aiatrack.evaluation.running import TrackerFactory, parse_tracker
+
+if TYPE_CHECKING:
+    from aiatrack.evaluation.running import TrackerFactory
 
 app = typer.Typer(
     help="The VOT toolkit: its tracker process, and the files of a workspace.", invoke_without_command=True
@@ -63,11 +64,16 @@ def workspace(
 ) -> None:
     """Write config.yaml, trackers.ini and the sequence list of a VOT workspace.
 
-    Own sequences: aiatrack vot workspace vot -b folders --root clips; then, of the toolkit,
-    vot evaluate --workspace vot lite; vot analysis --workspace vot lite
+    Then run the toolkit itself: `vot evaluate --workspace FOLDER lite`, `vot analysis --workspace FOLDER lite`.
 
-    A challenge: aiatrack vot workspace vot --stack vot2022/shorttermbox
+    ```
+    # Own sequences
+    aiatrack vot workspace FOLDER -b folders --root clips
+    # A challenge
+    aiatrack vot workspace FOLDER --stack vot2022/shorttermbox
+    ```
     """
+    from aiatrack.evaluation.benchmark import open_benchmark
     from aiatrack.integrations.vot_workspace import write_workspace
 
     if (benchmark is None) != (root is None):
@@ -91,8 +97,10 @@ def workspace(
     )
 
 
-def _build_factory(model: str, tracker: str | None, device: str) -> TrackerFactory:
+def _build_factory(model: str, tracker: str | None, device: str) -> "TrackerFactory":
     if tracker is not None:
+        from aiatrack.evaluation.running import parse_tracker
+
         return parse_tracker(tracker)
     from aiatrack.integrations.evaluation import ModelFactory
 
