@@ -36,9 +36,7 @@ def main() -> None:
         for rules in RULE_SETS.values():
             score_frames(table, rules)
         frames, scored = len(table.sequence), time.perf_counter()
-        print(
-            f"{name}: {frames} frames, read {read - start:.2f} s, {len(RULE_SETS)} rule sets {scored - read:.2f} s"
-        )
+        print(f"{name}: {frames} frames, read in {read - start:.2f} s, scored in {scored - read:.2f} s")
     print(f"all: {time.perf_counter() - begin:.2f} s")
 
 

@@ -64,7 +64,7 @@ def workspace(
 ) -> None:
     """Write config.yaml, trackers.ini and the sequence list of a VOT workspace.
 
-    Then run the toolkit itself: `vot evaluate --workspace FOLDER lite`, `vot analysis --workspace FOLDER lite`.
+    Then run the toolkit itself: `vot evaluate --workspace FOLDER lite`, and `vot analysis` likewise.
 
     ```
     # Own sequences
