@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from aiatrack.config import ModelSettings
@@ -46,7 +46,8 @@ def save_weights(
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             unfinished = Path(folder) / path.name
-            save_file(tensors, unfinished, metadata)
+            # Not `save_file`, which lets nobody else read what it writes.
+            unfinished.write_bytes(save(tensors, metadata))
             unfinished.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write weights to {path}: {error}") from error
