@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from aiatrack.config import Backbone, ModelSettings, NetworkSettings, TrackingSettings
 from aiatrack.errors import OutputError, WeightsError
-from aiatrack.model import build_network, load_network, load_state, load_weights, save_weights, weights
+from aiatrack.model import build_network, load_network, load_state, load_weights, save_weights
 
 SETTINGS = ModelSettings(
     name="small",
@@ -90,13 +90,19 @@ def test_an_existing_file_is_replaced_and_nothing_else_is_left(path, network):
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
+def test_the_file_is_as_readable_as_any_other(path, tmp_path):
+    other = tmp_path / "other"
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
+
+
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(path, network, monkeypatch):
-    def fill_the_disk(tensors, target, metadata):
-        Path(target).write_bytes(b"half a fi")
+    def fill_the_disk(target, data):
+        target.touch()
         raise OSError(28, "No space left on device")
 
     before = path.read_bytes()
-    monkeypatch.setattr(weights, "save_file", fill_the_disk)
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
     with pytest.raises(OutputError, match="No space left"):
         save_weights(path, network.state_dict(), SETTINGS)
     assert path.read_bytes() == before
