@@ -3,6 +3,7 @@
 Commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `--help` must not wait for it.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -64,6 +65,9 @@ def _describe(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # PyTorch's idle threads spin by default, and starve those that decode and encode film: on two busy cores,
+    # tracking with a film written was 16 times slower. Read when PyTorch is imported, which happens later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with warnings_as_lines():
             app(prog_name="aiatrack")
