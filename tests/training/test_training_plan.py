@@ -1,5 +1,6 @@
 """The dry run."""
 
+import pytest
 from training_samples import SampleStream
 
 from aiatrack.training import build_initial_network, plan_training
@@ -11,7 +12,7 @@ def test_a_plan_adds_up(change):
     network = build_initial_network(settings)
     plan = plan_training(settings, network, SampleStream(batch_size=4), measured_steps=2)
     assert plan.global_batch_size == 8 and plan.samples == 8000 and plan.processes == 1
-    assert plan.samples_per_second * plan.seconds_per_step == 8
+    assert plan.samples_per_second * plan.seconds_per_step == pytest.approx(8)
     assert abs(plan.hours * 3600 - 1000 * plan.seconds_per_step) < 1e-6
     assert 0 <= plan.data_wait_share <= 1
     assert plan.peak_memory_bytes > 10 * 2**20
