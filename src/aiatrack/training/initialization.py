@@ -85,8 +85,10 @@ def load_initial_weights(network: AiATrack, path: Path) -> None:
         WeightsError: the file cannot be read, or is of another network.
     """
     model, weights = load_weights(path)
-    if model.network != network.settings:
-        theirs, ours = model.network.model_dump(), network.settings.model_dump()
+    # Dropout has no weights: it may differ.
+    given = model.network.replace(dropout=network.settings.dropout)
+    if given != network.settings:
+        theirs, ours = given.model_dump(), network.settings.model_dump()
         changed = [name for name, value in ours.items() if theirs[name] != value]
         raise WeightsError(
             f"{path} holds a network with other settings ({', '.join(changed)}) than the one to train: "
