@@ -16,6 +16,7 @@ from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
 from aiatrack.data import SampleBatch, ValidationClip, validation_clips
 from aiatrack.errors import DataError, OutputError, TrainingError
+from aiatrack.evaluation.atomic_files import replace_file, write_text
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
 from aiatrack.runtimes import EagerNetwork
@@ -118,10 +119,8 @@ def write_pictures(path: Path, batch: SampleBatch, predicted_xyxy: Tensor) -> No
     crops = batch.search_crops.numpy()
     boxes = torch.stack((batch.search_boxes_xywh, xyxy_to_xywh(predicted_xyxy[: len(crops)])), dim=1)
     sheet = draw_samples(crops, boxes.numpy(), colors=_TRUTH_AND_PREDICTION)
-    try:
-        path.write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    with replace_file(path) as temporary:
+        temporary.write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
 
 
 def _open_validation(settings: TrainingSettings) -> TrackingValidation | None:
@@ -156,8 +155,4 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
 
 
 def _write_settings(settings: TrainingSettings, folder: Path) -> None:
-    path = folder / "settings.yaml"
-    try:
-        path.write_text(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    write_text(folder / "settings.yaml", yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
