@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 from parity_recording import own_named_weights
+from tiny_network import TINY_NETWORK
 
-from aiatrack.config import Backbone, ModelSettings, NetworkSettings, load_preset
+from aiatrack.config import ModelSettings, load_preset
 from aiatrack.model import AiATrack, build_network, load_state, save_weights
 from aiatrack.model.published import rename_published
 
@@ -107,17 +108,7 @@ def parity_network(parity: ParityRecording) -> AiATrack:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of a tiny network with random numbers: whole, quick, and of no use at tracking."""
-    settings = NetworkSettings(
-        backbone=Backbone.EFFICIENTNET_LITE0,
-        crop_size=64,
-        channels=16,
-        heads=2,
-        encoder_layers=1,
-        feed_forward_channels=32,
-        inner_channels=8,
-        corner_head_channels=16,
-        iou_head_channels=16,
-    )
+    settings = TINY_NETWORK
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = build_network(settings).state_dict()

@@ -7,24 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tiny_network import TINY_NETWORK
 
-from aiatrack.config import Backbone, ModelSettings, NetworkSettings, TrackingSettings
+from aiatrack.config import ModelSettings, TrackingSettings
 from aiatrack.errors import OutputError, WeightsError
 from aiatrack.model import build_network, load_network, load_state, load_weights, save_weights
 
 SETTINGS = ModelSettings(
     name="small",
-    network=NetworkSettings(
-        backbone=Backbone.EFFICIENTNET_LITE0,
-        crop_size=64,
-        channels=16,
-        heads=2,
-        encoder_layers=1,
-        feed_forward_channels=32,
-        inner_channels=8,
-        corner_head_channels=16,
-        iou_head_channels=16,
-    ),
+    network=TINY_NETWORK,
     tracking=TrackingSettings(search_factor=4.0, ensemble_size=2),
 )
 

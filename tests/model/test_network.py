@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from tiny_network import TINY_NETWORK
 from torch import nn
 
 from aiatrack.config import (
@@ -21,18 +22,7 @@ from aiatrack.model import AiATrack, Memory, build_network, load_network, save_w
 from aiatrack.model import network as network_module
 from aiatrack.model.transformer import Reference
 
-TINY = NetworkSettings(
-    backbone=Backbone.EFFICIENTNET_LITE0,
-    crop_size=64,
-    channels=16,
-    heads=2,
-    encoder_layers=1,
-    feed_forward_channels=32,
-    inner_channels=8,
-    corner_head_channels=16,
-    iou_head_channels=16,
-    dropout=0.0,
-)
+TINY = TINY_NETWORK.replace(dropout=0.0)
 SETTINGS = {kind: TINY.replace(combination=kind) for kind in (Combination.SEPARATE, Combination.MERGED)}
 
 VARIANTS = list(itertools.product(Refinement, RefinedAttention, Marking, Combination))

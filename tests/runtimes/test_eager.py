@@ -3,23 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from tiny_network import TINY_NETWORK
 
-from aiatrack.config import Backbone, NetworkSettings, TrackingSettings
+from aiatrack.config import TrackingSettings
 from aiatrack.model import build_network
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.tracking import Network, Tracker
 
-SETTINGS = NetworkSettings(
-    backbone=Backbone.EFFICIENTNET_LITE0,
-    crop_size=64,
-    channels=16,
-    heads=2,
-    encoder_layers=1,
-    feed_forward_channels=32,
-    inner_channels=8,
-    corner_head_channels=16,
-    iou_head_channels=16,
-)
+SETTINGS = TINY_NETWORK
 
 
 def module():
