@@ -253,7 +253,7 @@ def _stages(network: AiATrack, images: dict[str, np.ndarray]) -> dict[str, np.nd
 
     first, second = remember(reference, regions), remember(search, regions.flip(1))
     # Copied, not counted: counting is what the recording is there to check.
-    decoded = network.decode(search, first.long_term, [first.short_term, second.short_term, first.short_term])
+    decoded = network.decode(search, first[0], [first[1], second[1], first[1]])
     corners = network.corner_head(decoded)
     x1y1, x2y2 = corners.boxes_xyxy[:, :2], corners.boxes_xyxy[:, 2:]
     cells = cell_padding(padding, 20)

@@ -9,11 +9,13 @@ import aiatrack
 
 NAMES = {
     "AiATrackError",
+    "MultiTracker",
     "OpenCVTracker",
     "TrackResult",
     "Tracker",
     "TrackingSettings",
     "__version__",
+    "load_multi_tracker",
     "load_tracker",
     "open_frames",
     "track",

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from aiatrack.api import load_tracker, track
+    from aiatrack.api import load_multi_tracker, load_tracker, track
     from aiatrack.config import TrackingSettings
     from aiatrack.errors import AiATrackError
     from aiatrack.integrations.opencv import OpenCVTracker
-    from aiatrack.tracking import Tracker, TrackResult
+    from aiatrack.tracking import MultiTracker, Tracker, TrackResult
     from aiatrack.video import open_frames
 
 _HOMES = {
     "AiATrackError": "aiatrack.errors",
+    "MultiTracker": "aiatrack.tracking",
     "OpenCVTracker": "aiatrack.integrations.opencv",
     "TrackResult": "aiatrack.tracking",
     "Tracker": "aiatrack.tracking",
     "TrackingSettings": "aiatrack.config",
+    "load_multi_tracker": "aiatrack.api",
     "load_tracker": "aiatrack.api",
     "open_frames": "aiatrack.video",
     "track": "aiatrack.api",
@@ -34,11 +36,13 @@ _HOMES = {
 
 __all__ = [
     "AiATrackError",
+    "MultiTracker",
     "OpenCVTracker",
     "TrackResult",
     "Tracker",
     "TrackingSettings",
     "__version__",
+    "load_multi_tracker",
     "load_tracker",
     "open_frames",
     "track",

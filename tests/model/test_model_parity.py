@@ -33,13 +33,11 @@ def stages(parity, parity_network):
         first = remember(reference, regions)
         # The recording reverses the embedding's token axis, so that key order matters (its README: "batch").
         second = remember(search, regions.flip(1))
-        ensemble = [first.short_term, second.short_term, first.short_term]
-        decoded = network.decode(search, first.long_term, ensemble)
+        ensemble = [first[1], second[1], first[1]]
+        decoded = network.decode(search, first[0], ensemble)
         corners = network.corner_head(decoded)
         scores = network.iou_head(decoded, torch.from_numpy(recorded["stage_proposals_xywh"]))
-        counted = network.decode(
-            search, first.long_term, ensemble[:2], torch.tensor([[2.0, 1.0], [2.0, 1.0]])
-        )
+        counted = network.decode(search, first[0], ensemble[:2], torch.tensor([[2.0, 1.0], [2.0, 1.0]]))
     cells = cell_padding(padding, 20)
     boxes = corners.boxes_xyxy
     return {

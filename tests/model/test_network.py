@@ -20,7 +20,6 @@ from aiatrack.config import (
 )
 from aiatrack.model import AiATrack, Memory, build_network, load_network, save_weights
 from aiatrack.model import network as network_module
-from aiatrack.model.transformer import Reference
 
 TINY = TINY_NETWORK.replace(dropout=0.0)
 SETTINGS = {kind: TINY.replace(combination=kind) for kind in (Combination.SEPARATE, Combination.MERGED)}
@@ -243,7 +242,7 @@ def _train_one_step(network: AiATrack) -> None:
     crops, padding, boxes = random_crops(4, network.settings)
     memory = network.encode(crops, padding)
     search = Memory(*(tensor.flip(0) for tensor in memory))
-    reference: Reference = network.remember(memory, boxes)
+    reference = network.remember(memory, boxes)
     other = network.remember(search, boxes * 0.8)
     decoded = network.decode(search, reference.long_term, [reference.short_term, other.short_term])
     scores = network.iou_head(decoded, torch.stack((boxes, boxes * 1.5), dim=1))

@@ -1,5 +1,7 @@
 """The eager runtime behind tracking's three verbs: NumPy in, NumPy out, the module's own numbers."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from tiny_network import TINY_NETWORK
 from aiatrack.config import TrackingSettings
 from aiatrack.model import build_network
 from aiatrack.runtimes import EagerNetwork
-from aiatrack.tracking import Network, Tracker
+from aiatrack.tracking import Network, ReferenceSet, Tracker
 
 SETTINGS = TINY_NETWORK
 
@@ -42,9 +44,13 @@ def test_the_module_is_taken_over_for_inference():
 def test_the_three_verbs_are_the_modules(eager):
     crops, padding, boxes = inputs(2)
     memory = eager.encode(crops, padding)
-    reference = eager.remember(memory, boxes)
+    references = eager.remember(memory, [0, 1], boxes)
+    sets = [
+        ReferenceSet(reference.long_term, [reference.short_term], [count])
+        for reference, count in zip(references, (2, 1), strict=True)
+    ]
+    located = eager.locate(memory, sets)
     counts = np.array([[2.0], [1.0]], np.float32)
-    located = eager.locate(memory, reference.long_term, [reference.short_term], counts)
     assert located.boxes_xywh.shape == (2, 4) and located.scores.shape == (2,)
     assert located.boxes_xywh.dtype == located.scores.dtype == np.float32
     network = module()
@@ -54,19 +60,40 @@ def test_the_three_verbs_are_the_modules(eager):
         expected = network.locate(theirs, marked.long_term, [marked.short_term], torch.from_numpy(counts))
     np.testing.assert_allclose(located.boxes_xywh, expected.boxes_xywh, atol=1e-5)
     np.testing.assert_allclose(located.scores, expected.scores, atol=1e-5)
+    corner_scores = torch.stack((expected.top_left_scores, expected.bottom_right_scores), dim=1)
+    np.testing.assert_allclose(located.corner_scores, corner_scores, atol=1e-5)
+    np.testing.assert_allclose(located.embeddings, expected.embeddings, atol=1e-5)
+    np.testing.assert_allclose(references[1].embedding, marked.embedding[1], atol=1e-5)
     assert eager.crop_size == 64
+
+
+def test_a_target_does_not_feel_the_others_nor_the_size_of_their_ensembles(eager):
+    crops, padding, boxes = inputs(3)
+    memory = eager.encode(crops, padding)
+    references = eager.remember(memory, [2, 0, 1], boxes)
+    short = [reference.short_term for reference in references]
+    sets = [
+        ReferenceSet(references[0].long_term, short[:1], [3]),
+        ReferenceSet(references[1].long_term, short, [1, 1, 1]),
+        ReferenceSet(references[2].long_term, short[1:], [2, 1]),
+    ]
+    together = eager.locate(memory, sets)
+    for row, one in enumerate(sets):
+        alone = eager.locate(eager.encode(crops[row : row + 1], padding[row : row + 1]), [one])
+        for ours, theirs in zip(astuple(together), astuple(alone), strict=True):
+            np.testing.assert_allclose(ours[row], theirs[0], atol=1e-5)
 
 
 def test_counted_references_equal_copied_ones(eager):
     crops, padding, boxes = inputs(1)
     memory = eager.encode(crops, padding)
-    first = eager.remember(memory, boxes)
-    second = eager.remember(eager.encode(crops[:, ::-1].copy(), padding), boxes)
+    (first,) = eager.remember(memory, [0], boxes)
+    (second,) = eager.remember(eager.encode(crops[:, ::-1].copy(), padding), [0], boxes)
     counted = eager.locate(
-        memory, first.long_term, [first.short_term, second.short_term], np.array([[2.0, 1.0]], np.float32)
+        memory, [ReferenceSet(first.long_term, [first.short_term, second.short_term], [2, 1])]
     )
     copies = [first.short_term, second.short_term, first.short_term]
-    copied = eager.locate(memory, first.long_term, copies, np.ones((1, 3), np.float32))
+    copied = eager.locate(memory, [ReferenceSet(first.long_term, copies, [1, 1, 1])])
     np.testing.assert_allclose(counted.boxes_xywh, copied.boxes_xywh, atol=1e-5)
     np.testing.assert_allclose(counted.scores, copied.scores, atol=1e-5)
 

@@ -31,6 +31,10 @@ class Handle:
     def short_term(self):
         return ("short", self.number)
 
+    @property
+    def embedding(self):
+        return np.array([1.0, self.number], np.float32)
+
 
 @dataclass
 class ScriptedNetwork:
@@ -48,16 +52,22 @@ class ScriptedNetwork:
         self.encoded.append(crops[0])
         return f"memory {len(self.encoded) - 1}"
 
-    def remember(self, memory, boxes_xywh):
-        assert boxes_xywh.shape == (1, 4) and boxes_xywh.dtype == np.float32
+    def remember(self, memory, rows, boxes_xywh):
+        assert rows == [0] and boxes_xywh.shape == (1, 4) and boxes_xywh.dtype == np.float32
         self.remembered.append((memory, boxes_xywh[0]))
-        return Handle(len(self.remembered) - 1)
+        return [Handle(len(self.remembered) - 1)]
 
-    def locate(self, search, long_term, short_term, multiplicity):
-        assert multiplicity.shape == (1, len(short_term)) and multiplicity.dtype == np.float32
-        self.located.append((search, long_term, list(short_term), multiplicity[0].tolist()))
+    def locate(self, search, references):
+        (asked,) = references
+        assert len(asked.multiplicity) == len(asked.short_term)
+        self.located.append((search, asked.long_term, list(asked.short_term), list(asked.multiplicity)))
         box, score = self.script.pop(0)
-        return LocatedTargets(np.array([box], np.float32), np.array([score], np.float32))
+        return LocatedTargets(
+            np.array([box], np.float32),
+            np.array([score], np.float32),
+            np.zeros((1, 2, SIZE // 16, SIZE // 16), np.float32),
+            np.ones((1, 2), np.float32),
+        )
 
 
 def tracked(script, *, frame=FRAME, box=BOX, **settings):

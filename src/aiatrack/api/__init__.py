@@ -5,6 +5,7 @@ Trackers here; training runs in `aiatrack.api.training`, which needs more to be 
 
 from aiatrack.api.tracking import (
     find_weights,
+    load_multi_tracker,
     load_tracker,
     open_network,
     read_model_settings,
@@ -12,4 +13,12 @@ from aiatrack.api.tracking import (
     track,
 )
 
-__all__ = ["find_weights", "load_tracker", "open_network", "read_model_settings", "select_device", "track"]
+__all__ = [
+    "find_weights",
+    "load_multi_tracker",
+    "load_tracker",
+    "open_network",
+    "read_model_settings",
+    "select_device",
+    "track",
+]

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from aiatrack.config import ModelSettings, TrackingSettings, benchmark_tracking, load_preset, preset_names
 from aiatrack.errors import SettingsError, WeightsError
-from aiatrack.tracking import Color, Network, Tracker, TrackResult
+from aiatrack.tracking import Color, MultiTracker, Network, Tracker, TrackResult
 from aiatrack.video import open_frames
 from aiatrack.video.sources import SourceLike
 
@@ -38,12 +38,40 @@ def load_tracker(
         >>> tracker.start(frame, box=(120, 80, 64, 48))  # doctest: +SKIP
         >>> tracker.update(next_frame).box_xywh  # doctest: +SKIP
     """
+    network, settings = _prepare(model, device, color, benchmark, tracking)
+    return Tracker(network, settings, color=color)
+
+
+def load_multi_tracker(
+    model: str | Path = "lite",
+    device: str = "auto",
+    *,
+    color: Color = "rgb",
+    benchmark: str | None = None,
+    **tracking: Any,
+) -> MultiTracker:
+    """Build a tracker of many targets, to `add` to; arguments and errors as in `load_tracker`.
+
+    Example:
+        >>> tracker = load_multi_tracker()  # doctest: +SKIP
+        >>> car = tracker.add(frame, (120, 80, 64, 48))  # doctest: +SKIP
+        >>> for id, result in tracker.update(next_frame).items():  # doctest: +SKIP
+        ...     print(id, result.box_xywh)
+    """
+    network, settings = _prepare(model, device, color, benchmark, tracking)
+    return MultiTracker(network, settings, color=color)
+
+
+def _prepare(
+    model: str | Path, device: str, color: Color, benchmark: str | None, tracking: dict[str, Any]
+) -> tuple[Network, TrackingSettings]:
+    """Load a network; settings are checked before it."""
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
     changes = ({} if benchmark is None else benchmark_tracking(benchmark)) | tracking
     TrackingSettings().replace(**changes)  # a wrong name should not wait for the network to load
     settings, network = open_network(model, device)
-    return Tracker(network, settings.tracking.replace(**changes), color=color)
+    return network, settings.tracking.replace(**changes)
 
 
 def track(

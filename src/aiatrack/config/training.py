@@ -33,6 +33,8 @@ class FrozenPart(str, Enum):
 
     NOTHING = "nothing"
     STEM = "stem"
+    EARLY = "early"
+    """All but the stage at stride 16, the cheapest to train: short runs adapt that one alone."""
     BACKBONE = "backbone"
 
 

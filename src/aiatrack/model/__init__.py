@@ -3,10 +3,9 @@
 from aiatrack.model.attention import ProjectedReferences
 from aiatrack.model.complexity import Complexity, measure_complexity
 from aiatrack.model.heads import CornerPrediction
-from aiatrack.model.network import AiATrack, Location, Memory, build_network, target_region
+from aiatrack.model.network import AiATrack, Location, Memory, Reference, build_network, target_region
 from aiatrack.model.published import read_published_checkpoint
 from aiatrack.model.roi_pooling import precise_roi_pool
-from aiatrack.model.transformer import Reference
 from aiatrack.model.weights import load_network, load_state, load_weights, save_weights
 
 __all__ = [

@@ -110,4 +110,6 @@ def build_attention(settings: NetworkSettings, *, refined: bool) -> CorrelationA
 
 def stack_references(references: list[ProjectedReferences]) -> ProjectedReferences:
     """Join references along R."""
+    if len(references) == 1:
+        return references[0]
     return ProjectedReferences(*(torch.cat(parts, dim=1) for parts in zip(*references, strict=True)))

@@ -67,6 +67,8 @@ class EfficientNetLite0(nn.Module):
     std: ClassVar[tuple[float, ...]] = (128 / 255,) * 3
     stem_names: ClassVar[tuple[str, ...]] = ("_conv_stem", "_blocks.0", "_blocks.1", "_blocks.2")
     """Parts up to stride 4, the counterpart of what the paper never trains in its ResNet."""
+    early_names: ClassVar[tuple[str, ...]] = (*stem_names, "_blocks.3", "_blocks.4")
+    """Parts up to stride 8."""
 
     # kernel, stride, expansion, channels, repeats
     _stages = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3))

@@ -9,14 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aiatrack.boxes import xyxy_to_xywh
+from aiatrack.boxes import xywh_to_xyxy, xyxy_to_xywh
 from aiatrack.config import Backbone, Marking, NetworkSettings
 from aiatrack.model.attention import ProjectedReferences
 from aiatrack.model.efficientnet_lite import EfficientNetLite0
-from aiatrack.model.heads import CornerHead, IoUHead
+from aiatrack.model.heads import CornerHead, IoUHead, tokens_to_map
 from aiatrack.model.positions import cell_padding, sine_positions
 from aiatrack.model.resnet import ResNet50
-from aiatrack.model.transformer import Decoder, EncoderLayer, Reference
+from aiatrack.model.roi_pooling import precise_roi_pool
+from aiatrack.model.transformer import Decoder, EncoderLayer
 
 
 class Memory(NamedTuple):
@@ -26,6 +27,15 @@ class Memory(NamedTuple):
     """`(B, N, C)`"""
     inner_positions: Tensor
     """`(B, N, D)`, where each token lies among the unpadded ones."""
+
+
+class Reference(NamedTuple):
+    """All that can be computed of a reference before a search region is known."""
+
+    long_term: ProjectedReferences
+    short_term: ProjectedReferences
+    embedding: Tensor
+    """`(B, C)`, mean of the encoded tokens inside the target's box: what the target looks like."""
 
 
 class Location(NamedTuple):
@@ -39,6 +49,8 @@ class Location(NamedTuple):
     """`(B, G, G)` logits."""
     bottom_right_scores: Tensor
     """`(B, G, G)` logits."""
+    embeddings: Tensor
+    """`(B, C)`, mean of the encoded tokens inside the box, comparable with `Reference.embedding`."""
 
 
 class AiATrack(nn.Module):
@@ -88,7 +100,9 @@ class AiATrack(nn.Module):
             boxes_xywh: `(B, 4)`, the target in each, normalised to the crop.
         """
         inside = target_region(boxes_xywh, self.settings.grid_size)[..., None]  # (B, N, 1)
-        return self.decoder.project(memory.tokens, self._mark(memory.tokens, inside), memory.inner_positions)
+        marked = self._mark(memory.tokens, inside)
+        long_term, short_term = self.decoder.project(memory.tokens, marked, memory.inner_positions)
+        return Reference(long_term, short_term, self._embed(memory, boxes_xywh))
 
     def decode(
         self,
@@ -120,11 +134,18 @@ class AiATrack(nn.Module):
         corners = self.corner_head(tokens)
         boxes_xywh = xyxy_to_xywh(corners.boxes_xyxy)
         scores = self.iou_head(tokens, boxes_xywh[:, None])[:, 0]
-        return Location(boxes_xywh, scores, corners.top_left_scores, corners.bottom_right_scores)
+        embeddings = self._embed(search, boxes_xywh)
+        return Location(boxes_xywh, scores, corners.top_left_scores, corners.bottom_right_scores, embeddings)
 
     def fold(self) -> None:
         """Write frozen norms into their convolutions, in place; for inference only, exact to rounding."""
         self.backbone.fold()
+
+    def _embed(self, memory: Memory, boxes_xywh: Tensor) -> Tensor:
+        """Mean of the tokens inside a `(B, 4)` box of each: `(B, C)`."""
+        features = tokens_to_map(memory.tokens, self.settings.grid_size)
+        boxes_xyxy = xywh_to_xyxy(boxes_xywh) * self.settings.grid_size
+        return precise_roi_pool(features, boxes_xyxy[:, None], bins=1)[:, 0, :, 0, 0]
 
     def _mark(self, tokens: Tensor, inside: Tensor) -> Tensor:
         if self.settings.marking is Marking.EMBEDDING:

@@ -56,6 +56,8 @@ class ResNet50(nn.Module):
     std: ClassVar[tuple[float, ...]] = (0.229, 0.224, 0.225)
     stem_names: ClassVar[tuple[str, ...]] = ("conv1", "layer1")
     """Parts that the paper never trains."""
+    early_names: ClassVar[tuple[str, ...]] = (*stem_names, "layer2")
+    """Parts up to stride 8."""
 
     def __init__(self) -> None:
         super().__init__()

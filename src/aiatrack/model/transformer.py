@@ -4,19 +4,11 @@ Legend: B batch, N tokens, R references, C channels, D inner channels.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from aiatrack.config import Combination, NetworkSettings, RefinedAttention
 from aiatrack.model.attention import ProjectedReferences, build_attention, stack_references
-
-
-class Reference(NamedTuple):
-    """All that the decoder can compute of a reference before a search region is known."""
-
-    long_term: ProjectedReferences
-    short_term: ProjectedReferences
 
 
 class FeedForward(nn.Sequential):
@@ -70,8 +62,10 @@ class Decoder(nn.Module):
         self.output_norm = nn.LayerNorm(settings.channels)
         self.dropout = nn.Dropout(settings.dropout)
 
-    def project(self, tokens: Tensor, marked_tokens: Tensor, inner_positions: Tensor) -> Reference:
-        """Project a reference for both branches.
+    def project(
+        self, tokens: Tensor, marked_tokens: Tensor, inner_positions: Tensor
+    ) -> tuple[ProjectedReferences, ProjectedReferences]:
+        """Project a reference for the long-term branch and for the short-term one.
 
         Args:
             tokens: `(B, N, C)`, the reference's memory, from which keys are made.
@@ -80,8 +74,8 @@ class Decoder(nn.Module):
         """
         long_term = self.long_term_attention.project(tokens, marked_tokens, inner_positions)
         if self.short_term_attention is None:
-            return Reference(long_term, long_term)
-        return Reference(long_term, self.short_term_attention.project(tokens, marked_tokens, inner_positions))
+            return long_term, long_term
+        return long_term, self.short_term_attention.project(tokens, marked_tokens, inner_positions)
 
     def forward(
         self,

@@ -1,13 +1,23 @@
 """The network in eager PyTorch, behind the three verbs of tracking."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from aiatrack.model import AiATrack, Memory, ProjectedReferences, Reference
-from aiatrack.tracking import LocatedTargets
+from aiatrack.model import AiATrack, Memory, ProjectedReferences
+from aiatrack.tracking import LocatedTargets, ReferenceSet
+
+
+class EagerReference(NamedTuple):
+    """One target in one past frame, on the device; see `aiatrack.tracking.Reference`."""
+
+    long_term: ProjectedReferences
+    short_term: ProjectedReferences
+    embedding: npt.NDArray[np.float32]
 
 
 class EagerNetwork:
@@ -37,23 +47,66 @@ class EagerNetwork:
         return self._network.encode(self._upload(crops), self._upload(padding))
 
     @torch.inference_mode()
-    def remember(self, memory: Memory, boxes_xywh: npt.NDArray[np.float32]) -> Reference:
-        """Turn a memory into a reference, given `(B, 4)` boxes normalised to the crop."""
-        return self._network.remember(memory, self._upload(boxes_xywh))
+    def remember(
+        self, memory: Memory, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
+    ) -> list[EagerReference]:
+        """Turn some crops of a memory into references, given their boxes normalised to the crop."""
+        chosen = torch.as_tensor(rows, device=self._device)
+        picked = Memory(*(part[chosen] for part in memory))
+        reference = self._network.remember(picked, self._upload(boxes_xywh))
+        embeddings = reference.embedding.float().cpu().numpy()
+        long_terms, short_terms = _separate(reference.long_term), _separate(reference.short_term)
+        return [EagerReference(*parts) for parts in zip(long_terms, short_terms, embeddings, strict=True)]
 
     @torch.inference_mode()
-    def locate(
-        self,
-        search: Memory,
-        long_term: ProjectedReferences,
-        short_term: Sequence[ProjectedReferences],
-        multiplicity: npt.NDArray[np.float32],
-    ) -> LocatedTargets:
-        """Find the targets, given references and the `(B, R)` counts of the short-term ones."""
-        location = self._network.locate(search, long_term, short_term, self._upload(multiplicity))
+    def locate(self, search: Memory, references: Sequence[ReferenceSet]) -> LocatedTargets:
+        """Find a target in each search region, given a set of references for each."""
+        long_term = _join([target.long_term for target in references], dim=0)
+        short_term, multiplicity = _stack_ensembles(references)
+        counts = None if multiplicity is None else self._upload(multiplicity)
+        location = self._network.locate(search, long_term, short_term, counts)
         # One transfer: on a GPU every copy back is a synchronisation.
-        packed = torch.cat((location.boxes_xywh, location.scores[:, None]), dim=1).float().cpu().numpy()
-        return LocatedTargets(packed[:, :4], packed[:, 4])
+        corner_scores = torch.stack((location.top_left_scores, location.bottom_right_scores), dim=1)
+        parts = (location.boxes_xywh, location.scores[:, None], corner_scores.flatten(1), location.embeddings)
+        packed = torch.cat([part.float() for part in parts], dim=1).cpu().numpy()
+        return unpack_location(packed, self._network.settings.grid_size)
 
-    def _upload(self, array: npt.NDArray[np.generic]) -> torch.Tensor:
+    def _upload(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self._device, non_blocking=True)
+
+
+def unpack_location(packed: npt.NDArray[np.float32], grid_size: int) -> LocatedTargets:
+    """Take apart `(B, 5 + 2 G^2 + C)` rows of box, score, corner scores and embedding."""
+    cells = 2 * grid_size**2
+    corner_scores = packed[:, 5 : 5 + cells].reshape(-1, 2, grid_size, grid_size)
+    return LocatedTargets(packed[:, :4], packed[:, 4], corner_scores, packed[:, 5 + cells :])
+
+
+def _separate(references: ProjectedReferences) -> list[ProjectedReferences]:
+    """Cut a batch into its members, each in memory of its own: they are let go one by one."""
+    if len(references.keys) == 1:
+        return [references]
+    rows = range(len(references.keys))
+    return [ProjectedReferences(*(part[row : row + 1].clone() for part in references)) for row in rows]
+
+
+def _stack_ensembles(
+    references: Sequence[ReferenceSet],
+) -> tuple[list[ProjectedReferences], npt.NDArray[np.float32] | None]:
+    """Batch ensembles of different sizes: a smaller one is filled up with references that count zero."""
+    largest = max(len(target.short_term) for target in references)
+    if not largest:
+        return [], None
+    counts = np.zeros((len(references), largest), np.float32)
+    ensembles = []
+    for row, target in enumerate(references):
+        counts[row, : len(target.multiplicity)] = target.multiplicity
+        members = list(target.short_term)
+        ensembles.append(_join(members + members[:1] * (largest - len(members)), dim=1))
+    return [_join(ensembles, dim=0)], counts
+
+
+def _join(references: Sequence[ProjectedReferences], dim: int) -> ProjectedReferences:
+    if len(references) == 1:
+        return references[0]
+    return ProjectedReferences(*(torch.cat(parts, dim) for parts in zip(*references, strict=True)))

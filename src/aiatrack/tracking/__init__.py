@@ -1,16 +1,21 @@
-"""The online state of a target: reference memory and update rule. Knows nothing of PyTorch."""
+"""The online state of targets: reference memory and update rule. Knows nothing of PyTorch."""
 
 from aiatrack.tracking.memory import ReferenceMemory
-from aiatrack.tracking.network import LocatedTargets, Network, Reference
-from aiatrack.tracking.tracker import Color, Target, Tracker, TrackResult
+from aiatrack.tracking.multi_tracker import Color, MultiTracker
+from aiatrack.tracking.network import LocatedTargets, Network, Reference, ReferenceSet
+from aiatrack.tracking.target import Target, TargetId, TrackResult
+from aiatrack.tracking.tracker import Tracker
 
 __all__ = [
     "Color",
     "LocatedTargets",
+    "MultiTracker",
     "Network",
     "Reference",
     "ReferenceMemory",
+    "ReferenceSet",
     "Target",
+    "TargetId",
     "TrackResult",
     "Tracker",
 ]

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from aiatrack.tracking.network import Reference
+from aiatrack.tracking.network import Reference, ReferenceSet
 
 
 class ReferenceMemory:
@@ -11,10 +11,15 @@ class ReferenceMemory:
 
     Entries are features, never images: a search region that was confidently located becomes a reference
     without a second forward pass (feature reuse; paper, section 3.4).
+
+    Attributes:
+        long_term: handle of frame 0.
+        appearance: `(C,)`, what the target looked like in frame 0.
     """
 
     def __init__(self, first: Reference, *, capacity: int, ensemble_size: int) -> None:
         self.long_term: Any = first.long_term
+        self.appearance = first.embedding
         self._entries: list[Any] = [first.short_term]
         self._capacity = capacity
         self._ensemble_size = ensemble_size
@@ -29,6 +34,11 @@ class ReferenceMemory:
             del self._entries[1]
         self._entries.append(reference.short_term)
         self._draw()
+
+    @property
+    def references(self) -> ReferenceSet:
+        """What the next frame is compared with."""
+        return ReferenceSet(self.long_term, self.ensemble, self.multiplicity)
 
     @property
     def ensemble(self) -> list[Any]:

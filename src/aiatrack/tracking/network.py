@@ -1,6 +1,9 @@
 """The network as tracking sees it: three verbs, NumPy in, opaque handles between, NumPy out.
 
-Legend: B batch of targets, S crop side in px, R distinct short-term references.
+Every call takes a batch: many targets in one frame cost one call. Handles of references belong to one target
+each, so that a target's references can come and go on their own.
+
+Legend: B batch of crops, S crop side in px, G grid side, C channels, R distinct short-term references.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ import numpy.typing as npt
 
 
 class Reference(Protocol):
-    """What a network keeps of a reference; tracking passes it on and never looks inside."""
+    """What a network keeps of one target in one past frame; tracking never looks inside the first two."""
 
     @property
     def long_term(self) -> Any:
@@ -22,18 +25,41 @@ class Reference(Protocol):
     def short_term(self) -> Any:
         """What `locate` needs of a member of the ensemble."""
 
+    @property
+    def embedding(self) -> npt.NDArray[np.float32]:
+        """`(C,)`, what the target looks like; comparable with `LocatedTargets.embeddings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSet:
+    """The references that one target is compared with in one frame.
+
+    Attributes:
+        long_term: handle of frame 0.
+        short_term: R handles, the distinct members of the ensemble; may be empty.
+        multiplicity: R counts, how often each is in the ensemble: identical ones are counted, not copied.
+    """
+
+    long_term: Any
+    short_term: Sequence[Any]
+    multiplicity: Sequence[int]
+
 
 @dataclass(frozen=True, slots=True)
 class LocatedTargets:
-    """Where the targets are in their search regions.
+    """Where the targets are in their search regions, and what speaks for it.
 
     Attributes:
         boxes_xywh: `(B, 4)` float32, normalised to the crop.
         scores: `(B,)` float32, raw IoU-head output in about [-1, 1].
+        corner_scores: `(B, 2, G, G)` float32 logits of the top left and the bottom right corner.
+        embeddings: `(B, C)` float32, what is inside each box looks like.
     """
 
     boxes_xywh: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
+    corner_scores: npt.NDArray[np.float32]
+    embeddings: npt.NDArray[np.float32]
 
 
 class Network(Protocol):
@@ -46,10 +72,16 @@ class Network(Protocol):
     def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> Any:
         """Encode `(B, S, S, 3)` RGB crops with their `(B, S, S)` padding into a memory."""
 
-    def remember(self, memory: Any, boxes_xywh: npt.NDArray[np.float32]) -> Reference:
-        """Turn a memory into a reference, given the `(B, 4)` boxes normalised to the crop."""
+    def remember(
+        self, memory: Any, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
+    ) -> Sequence[Reference]:
+        """Turn some crops of a memory into references, one each, given their boxes normalised to the crop.
 
-    def locate(
-        self, search: Any, long_term: Any, short_term: Sequence[Any], multiplicity: npt.NDArray[np.float32]
-    ) -> LocatedTargets:
-        """Find the targets of a memory, given references and the `(B, R)` counts of the short-term ones."""
+        Args:
+            memory: what `encode` returned.
+            rows: which of its B crops.
+            boxes_xywh: `(len(rows), 4)`.
+        """
+
+    def locate(self, search: Any, references: Sequence[ReferenceSet]) -> LocatedTargets:
+        """Find a target in each of the B search regions of a memory, given B sets of references."""

@@ -14,9 +14,14 @@ def freeze_parts(network: AiATrack, part: FrozenPart) -> None:
     """Stop training a part of the backbone, in place."""
     if part is FrozenPart.BACKBONE:
         network.backbone.requires_grad_(False)
-    elif part is FrozenPart.STEM:
-        for name in network.backbone.stem_names:
-            network.backbone.get_submodule(name).requires_grad_(False)
+        return
+    names = {
+        FrozenPart.NOTHING: (),
+        FrozenPart.STEM: network.backbone.stem_names,
+        FrozenPart.EARLY: network.backbone.early_names,
+    }[part]
+    for name in names:
+        network.backbone.get_submodule(name).requires_grad_(False)
 
 
 def parameter_groups(network: AiATrack, settings: OptimizerSettings) -> list[dict[str, object]]:

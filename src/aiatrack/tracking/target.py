@@ -1,0 +1,53 @@
+"""State of one followed target and what is said about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.tracking.memory import ReferenceMemory
+
+TargetId = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """Where the target is in one frame.
+
+    Attributes:
+        box_xywh: left, top, width, height in pixels of the frame, origin at the top left.
+        score: raw IoU-head output in about [-1, 1]; 1 for the box that was given.
+        frame_index: 0 for the first frame that the tracker was given, then 1, 2, ...
+        remembered: whether this frame became a reference.
+    """
+
+    box_xywh: tuple[float, float, float, float]
+    score: float
+    frame_index: int
+    remembered: bool
+
+    @property
+    def predicted_iou(self) -> float:
+        """The score as an overlap with the true box, in [0, 1]."""
+        return min(max((self.score + 1) / 2, 0.0), 1.0)
+
+
+@dataclass(slots=True)
+class Target:
+    """State of one followed target.
+
+    Attributes:
+        box_xywh: `(4,)` last box, px of the frame, clipped to it.
+        memory: its references.
+    """
+
+    box_xywh: npt.NDArray[np.floating[Any]]
+    memory: ReferenceMemory
+
+
+def to_box(values: Sequence[float] | npt.NDArray[np.floating[Any]]) -> tuple[float, float, float, float]:
+    """Four plain numbers."""
+    x, y, width, height = (float(value) for value in values)
+    return x, y, width, height

@@ -1,0 +1,86 @@
+"""Many targets: added and removed at any frame, none disturbed by the others."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_network import TINY_NETWORK
+
+from aiatrack.config import TrackingSettings
+from aiatrack.errors import BoxError, FrameError, TrackingError
+from aiatrack.model import build_network
+from aiatrack.runtimes import EagerNetwork
+from aiatrack.tracking import MultiTracker, Tracker
+
+FRAMES = np.random.default_rng(3).integers(0, 256, (8, 90, 120, 3), dtype=np.uint8)
+BOXES = [(10.0, 10.0, 20.0, 30.0), (60.0, 40.0, 25.0, 15.0), (90.0, 70.0, 20.0, 20.0)]
+SETTINGS = TrackingSettings(min_score_to_remember=-1.0, memory_capacity=4)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return EagerNetwork(build_network(TINY_NETWORK).eval(), torch.device("cpu"))
+
+
+def alone(network, box, frames):
+    tracker = Tracker(network, SETTINGS)
+    tracker.start(frames[0], box)
+    return [tracker.update(frame).box_xywh for frame in frames[1:]]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_targets_are_followed_as_if_each_were_alone(network, batch_size):
+    tracker = MultiTracker(network, SETTINGS.replace(batch_size=batch_size))
+    ids = [tracker.add(FRAMES[0], box) for box in BOXES]
+    together = [tracker.update(frame) for frame in FRAMES[1:]]
+    for id, box in zip(ids, BOXES, strict=True):
+        boxes = [results[id].box_xywh for results in together]
+        np.testing.assert_allclose(boxes, alone(network, box, FRAMES), atol=1e-3)
+
+
+def test_targets_come_and_go(network):
+    tracker = MultiTracker(network, SETTINGS)
+    first = tracker.add(FRAMES[0], BOXES[0])
+    tracker.update(FRAMES[1])
+    tracker.update(FRAMES[2])
+    late = tracker.add(FRAMES[2], BOXES[1], id="late")
+    assert late == "late" and tracker.ids == [first, "late"]
+    assert tracker.latest["late"].box_xywh == BOXES[1] and tracker.latest["late"].frame_index == 2
+    results = [tracker.update(FRAMES[3])]
+    tracker.remove(first)
+    results += [tracker.update(frame) for frame in FRAMES[4:]]
+    assert list(results[0]) == [first, "late"] and list(results[1]) == ["late"]
+    assert results[-1]["late"].frame_index == 7
+    boxes = [found["late"].box_xywh for found in results]
+    np.testing.assert_allclose(boxes, alone(network, BOXES[1], FRAMES[2:]), atol=1e-3)
+
+
+def test_ids_are_numbered_from_one_and_never_used_twice(network):
+    tracker = MultiTracker(network, SETTINGS)
+    assert tracker.add(FRAMES[0], BOXES[0]) == 1
+    assert tracker.add(FRAMES[0], BOXES[1], id=2) == 2
+    assert tracker.add(FRAMES[0], BOXES[2]) == 3
+    tracker.remove(3)
+    assert tracker.add(FRAMES[0], BOXES[2]) == 4
+
+
+def test_what_cannot_be_is_refused_and_changes_nothing(network):
+    tracker = MultiTracker(network, SETTINGS)
+    assert tracker.update(FRAMES[0]) == {}
+    tracker.add(FRAMES[0], BOXES[0], id="a")
+    with pytest.raises(TrackingError, match="'a' is followed already"):
+        tracker.add(FRAMES[0], BOXES[1], id="a")
+    with pytest.raises(TrackingError, match="no target 'b' is followed; those that are: 'a'"):
+        tracker.remove("b")
+    with pytest.raises(BoxError):
+        tracker.add(FRAMES[0], (500, 500, 10, 10))
+    with pytest.raises(FrameError, match="120 x 90"):
+        tracker.add(FRAMES[0][:50], BOXES[1])
+    assert tracker.ids == ["a"] and list(tracker.update(FRAMES[1])) == ["a"]
+
+
+def test_another_size_is_fine_once_nothing_is_followed(network):
+    tracker = MultiTracker(network, SETTINGS)
+    tracker.remove(tracker.add(FRAMES[0], BOXES[0]))
+    id = tracker.add(FRAMES[0][:60, :80], BOXES[0])
+    assert list(tracker.update(FRAMES[1][:60, :80])) == [id]
