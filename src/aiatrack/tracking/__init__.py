@@ -3,7 +3,7 @@
 from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.multi_tracker import Color, MultiTracker
 from aiatrack.tracking.network import LocatedTargets, Network, Reference, ReferenceSet
-from aiatrack.tracking.target import Target, TargetId, TrackResult
+from aiatrack.tracking.target import Target, TargetId, TargetState, TrackResult
 from aiatrack.tracking.tracker import Tracker
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ReferenceSet",
     "Target",
     "TargetId",
+    "TargetState",
     "TrackResult",
     "Tracker",
 ]

@@ -94,7 +94,9 @@ class MultiTracker:
         target_id = self._free_id() if id is None else id
         self._frame_shape = frame.shape
         self._targets[target_id] = Target(box_xywh, memory)
-        self.latest[target_id] = TrackResult(to_box(box_xywh), 1.0, self._frame_index, remembered=True)
+        self.latest[target_id] = TrackResult(
+            to_box(box_xywh), 1.0, self._frame_index, remembered=True, id=target_id
+        )
         return target_id
 
     def remove(self, id: TargetId) -> None:
@@ -125,26 +127,27 @@ class MultiTracker:
         self._frame_index += 1
         found: dict[TargetId, TrackResult] = {}
         for ids in self._batches():
-            found.update(zip(ids, self._follow(frame, [self._targets[i] for i in ids]), strict=True))
+            found.update((result.id, result) for result in self._follow(frame, ids))
         self.latest = found
         return dict(found)
 
-    def _follow(self, frame: Image, targets: Sequence[Target]) -> list[TrackResult]:
+    def _follow(self, frame: Image, ids: Sequence[TargetId]) -> list[TrackResult]:
+        targets = [self._targets[id] for id in ids]
         crops = [self._crop(frame, target.box_xywh) for target in targets]
         search = self._encode(crops)
         located = self._network.locate(search, [target.memory.references for target in targets])
         remembered = located.scores > self.settings.min_score_to_remember
         self._remember(search, targets, located, np.flatnonzero(remembered).tolist())
         results = []
-        for row, (target, crop) in enumerate(zip(targets, crops, strict=True)):
+        for row, (id, target, crop) in enumerate(zip(ids, targets, crops, strict=True)):
             target.box_xywh = clip_to_frame(
                 crop.window.to_frame(located.boxes_xywh[row].astype(np.float64)),
                 frame_width=frame.shape[1],
                 frame_height=frame.shape[0],
                 margin_px=self.settings.clip_margin_px,
             )
-            score, became_reference = float(located.scores[row]), bool(remembered[row])
-            results.append(TrackResult(to_box(target.box_xywh), score, self._frame_index, became_reference))
+            box, score = to_box(target.box_xywh), float(located.scores[row])
+            results.append(TrackResult(box, score, self._frame_index, bool(remembered[row]), id))
         return results
 
     def _remember(

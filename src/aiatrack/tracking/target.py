@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,18 @@ import numpy.typing as npt
 from aiatrack.tracking.memory import ReferenceMemory
 
 TargetId = int | str
+
+
+class TargetState(str, Enum):
+    """What the tracker makes of a target in one frame."""
+
+    TRACKED = "tracked"
+    UNCERTAIN = "uncertain"
+    """Still followed, but the box should not be relied on."""
+    LOST = "lost"
+    """Not to be seen: the box is the last one that was believed, and the target is searched for."""
+    RECOVERED = "recovered"
+    """Found again in this frame, after it was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +34,18 @@ class TrackResult:
         score: raw IoU-head output in about [-1, 1]; 1 for the box that was given.
         frame_index: 0 for the first frame that the tracker was given, then 1, 2, ...
         remembered: whether this frame became a reference.
+        id: of the target.
+        presence: probability in [0, 1] that the target is there and well boxed; None with `presence="off"`.
+        state: what follows from it; always `tracked` with `presence="off"`.
     """
 
     box_xywh: tuple[float, float, float, float]
     score: float
     frame_index: int
     remembered: bool
+    id: TargetId = 1
+    presence: float | None = None
+    state: TargetState = TargetState.TRACKED
 
     @property
     def predicted_iou(self) -> float:
