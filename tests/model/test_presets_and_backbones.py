@@ -127,6 +127,21 @@ def test_a_frozen_norm_is_a_batch_norm_in_evaluation():
     torch.testing.assert_close(convolve_normalized(x, convolution, frozen), expected, atol=1e-5, rtol=1e-5)
 
 
+def test_depth_wise_kernels_get_their_gradients_in_float32_whatever_autocast_says():
+    torch.manual_seed(0)
+    convolution, norm = torch.nn.Conv2d(4, 4, 3, groups=4, bias=False), FrozenBatchNorm2d(4)
+    x, gradients = torch.randn(2, 4, 8, 8), []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            y = convolve_normalized(x, convolution, norm)
+        (gradient,) = torch.autograd.grad(y.square().sum(), convolution.weight)
+        gradients.append(gradient)
+    torch.testing.assert_close(gradients[1], gradients[0], atol=0, rtol=0)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        frozen = convolution.requires_grad_(False)
+        assert convolve_normalized(x, frozen, norm).dtype == torch.bfloat16, "bf16 where nothing is learnt"
+
+
 def _same_convolution(x, weight, stride):
     """TensorFlow's "same" by its own formula, written with explicit windows in NumPy."""
     kernel, size = weight.shape[-1], x.shape[-1]

@@ -72,6 +72,10 @@ def test_rates_reach_their_groups(network):
             FrozenPart.STEM,
             ("backbone._conv_stem", "backbone._blocks.0.", "backbone._blocks.1.", "backbone._blocks.2."),
         ),
+        (
+            FrozenPart.EARLY,
+            ("backbone._conv_stem", "backbone._bn0", *(f"backbone._blocks.{i}." for i in range(5))),
+        ),
         (FrozenPart.BACKBONE, ("backbone.",)),
     ],
 )
@@ -86,6 +90,13 @@ def test_the_paper_freezes_conv1_and_stage_1():
     freeze_parts(network, FrozenPart.STEM)
     frozen = {".".join(name.split(".")[:2]) for name, p in network.named_parameters() if not p.requires_grad}
     assert frozen == {"backbone.conv1", "backbone.layer1"}
+
+
+def test_early_leaves_only_stride_16_to_train():
+    network = build_network(NetworkSettings())
+    freeze_parts(network, FrozenPart.EARLY)
+    trained = {".".join(n.split(".")[:2]) for n, p in network.backbone.named_parameters() if p.requires_grad}
+    assert {name.split(".")[0] for name in trained} == {"layer3"}
 
 
 def test_weight_decay_may_spare_norms_and_biases(network):
