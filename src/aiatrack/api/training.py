@@ -12,11 +12,11 @@ import yaml
 from torch import Tensor
 
 from aiatrack.api.tracking import find_weights
+from aiatrack.atomic_files import replace_file, write_text
 from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
 from aiatrack.data import SampleBatch, ValidationClip, validation_clips
 from aiatrack.errors import DataError, OutputError, TrainingError
-from aiatrack.evaluation.atomic_files import replace_file, write_text
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
 from aiatrack.runtimes import EagerNetwork

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from aiatrack.atomic_files import write_text
 from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.annotation import FloatArray
-from aiatrack.evaluation.atomic_files import write_text
 from aiatrack.evaluation.results import find_result_file, read_result_boxes
 
 

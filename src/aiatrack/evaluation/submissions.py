@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from aiatrack.atomic_files import replace_file
 from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.annotation import FloatArray
-from aiatrack.evaluation.atomic_files import replace_file
 from aiatrack.evaluation.benchmark import Benchmark, BenchmarkSequence
 from aiatrack.evaluation.dialects import Dialect
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from aiatrack.atomic_files import write_text
 from aiatrack.errors import DataError, OutputError, SettingsError
 from aiatrack.evaluation.annotation import Annotation, BoolArray
-from aiatrack.evaluation.atomic_files import write_text
 from aiatrack.evaluation.benchmark import Benchmark, BenchmarkSequence
 
 ANCHOR_SPACING = 50

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from aiatrack.atomic_files import write_text
 from aiatrack.errors import OutputError
-from aiatrack.evaluation.atomic_files import write_text
 from aiatrack.evaluation.report.comparison import Report
 from aiatrack.evaluation.report.page import to_html
 from aiatrack.evaluation.report.tables import to_csv, to_latex, to_markdown

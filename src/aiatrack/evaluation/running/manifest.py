@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from aiatrack.atomic_files import write_text
 from aiatrack.errors import DataError, SettingsError
-from aiatrack.evaluation.atomic_files import write_text
 from aiatrack.evaluation.running.surroundings import describe_machine, read_versions
 
 _CLOCKS = ("with_decoding", "without_decoding", "tracking")

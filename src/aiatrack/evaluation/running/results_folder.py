@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from aiatrack.atomic_files import write_text
 from aiatrack.errors import DataError, OutputError, SettingsError
-from aiatrack.evaluation.atomic_files import write_text
 from aiatrack.evaluation.dialects import DIALECTS
 from aiatrack.evaluation.running.locks import hold_lock
 from aiatrack.evaluation.running.manifest import Manifest, now
