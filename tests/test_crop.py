@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aiatrack import crop as crop_module
-from aiatrack.crop import CropWindow, check_frame, clip_to_frame, crop_region, crop_window
+from aiatrack.crop import CropWindow, check_frame, clip_to_frame, crop_region, crop_window, cut_regions
 from aiatrack.errors import BoxError, FrameError
 
 RNG = np.random.default_rng(5)
@@ -47,8 +47,19 @@ def crop_by_the_book(frame, box, factor, size):
 def test_crops_follow_the_method(box, factor):
     image, padding = crop_by_the_book(FRAME, box, factor, SIZE)
     crop = crop_region(FRAME, np.array(box, float), factor, SIZE)
-    assert np.abs(crop.image.astype(int) - image).max() <= (1 if crop.window.side > 4 * SIZE else 0)
+    np.testing.assert_array_equal(crop.image, image)
     np.testing.assert_array_equal(crop.padding, padding)
+
+
+def test_many_windows_are_cut_like_one_and_come_as_rgb():
+    windows = [crop_window(np.array(box, float), 5.0, SIZE) for box in BOXES]
+    images, padding = cut_regions(FRAME, windows)
+    swapped, _ = cut_regions(np.ascontiguousarray(FRAME[..., ::-1]), windows, "bgr")
+    np.testing.assert_array_equal(swapped, images)
+    for row, box in enumerate(BOXES):
+        crop = crop_region(FRAME, np.array(box, float), 5.0, SIZE)
+        np.testing.assert_array_equal(images[row], crop.image)
+        np.testing.assert_array_equal(padding[row], crop.padding)
 
 
 def test_a_crop_that_touches_the_last_column_loses_it():
@@ -100,9 +111,9 @@ def test_there_and_back_is_half_a_crop_pixel_off():
 def test_sampling_a_large_region_equals_resizing_it_to_one_grey_level(box, monkeypatch):
     frame = cv2.resize(RNG.integers(0, 256, (110, 190, 3), dtype=np.uint8), (1900, 1100))
     sampled = crop_region(frame, np.array(box, float), 5.0, SIZE)
-    monkeypatch.setattr(crop_module, "_MAX_RESIZE_REDUCTION", 10**6)
+    assert sampled.window.side > crop_module._MAX_PADDED_REDUCTION * SIZE
+    monkeypatch.setattr(crop_module, "_MAX_PADDED_REDUCTION", 10**6)
     resized = crop_region(frame, np.array(box, float), 5.0, SIZE)
-    assert sampled.window.side > 4 * SIZE
     assert np.abs(sampled.image.astype(int) - resized.image).max() <= 1
     np.testing.assert_array_equal(sampled.padding, resized.padding)
 

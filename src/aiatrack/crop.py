@@ -4,8 +4,9 @@ The conventions, rounding included, are those that published checkpoints were tr
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,10 +15,13 @@ import numpy.typing as npt
 from aiatrack.errors import BoxError, FrameError
 
 Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
+Color = Literal["rgb", "bgr"]
+"""Channel order of frames; OpenCV reads them as BGR."""
 
-_MAX_RESIZE_REDUCTION = 4
-"""Beyond this reduction, sampling the few pixels needed beats padding and resizing the whole region."""
+_MAX_PADDED_REDUCTION = 16
+"""Beyond this reduction, sampling the few pixels needed beats padding the region and resizing it."""
 
 _LARGEST_SIDE_PX = 2**22
 """Of a region; far beyond any frame, and small enough for its coordinates to be exact."""
@@ -139,14 +143,47 @@ def crop_region(frame: Image, box_xywh: FloatArray, search_factor: float, size: 
         BoxError: as `crop_window`.
     """
     window = crop_window(box_xywh, search_factor, size)
-    columns = _covered(window.left, window.side, frame.shape[1])
+    images, padding = cut_regions(frame, [window])
+    return Crop(images[0], padding[0], window)
+
+
+def cut_regions(frame: Image, windows: Sequence[CropWindow], color: Color = "rgb") -> tuple[Image, Mask]:
+    """Cut windows of one size out of a frame, as a network takes them.
+
+    Args:
+        frame: `(H, W, 3)` uint8.
+        windows: B of them; may leave the frame.
+        color: channel order of the frame.
+
+    Returns:
+        Crops `(B, S, S, 3)` uint8 RGB, black where they leave the frame, and where that is: `(B, S, S)` bool.
+    """
+    size = windows[0].size
+    images = np.empty((len(windows), size, size, 3), np.uint8)
+    padding = np.zeros((len(windows), size, size), np.bool_)
+    for window, image, mask in zip(windows, images, padding, strict=True):
+        _cut(frame, window, image, mask)
+        if color == "bgr":
+            cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return images, padding
+
+
+def _cut(frame: Image, window: CropWindow, image: Image, padding: Mask) -> None:
+    """Fill in `(S, S, 3)` crop and `(S, S)` padding, all False before, of one window."""
     rows = _covered(window.top, window.side, frame.shape[0])
-    if window.side > _MAX_RESIZE_REDUCTION * size:
-        image = _sample_region(frame, window, rows, columns)
+    columns = _covered(window.left, window.side, frame.shape[1])
+    covered = frame[rows.pixels, columns.pixels]
+    if covered.shape[:2] == (window.side, window.side):
+        cv2.resize(covered, (window.size, window.size), dst=image)
+        return
+    if window.side > _MAX_PADDED_REDUCTION * window.size:
+        _sample_region(frame, window, rows, columns, image)
     else:
-        image = _resize_region(frame, window, rows, columns)
-    padding = ~(_interior(rows, window.side, size)[:, None] & _interior(columns, window.side, size)[None, :])
-    return Crop(image, padding, window)
+        region = np.zeros((window.side, window.side, 3), np.uint8)
+        region[rows.start : rows.stop, columns.start : columns.stop] = covered
+        cv2.resize(region, (window.size, window.size), dst=image)
+    inside = (_interior(along, window.side, window.size) for along in (rows, columns))
+    np.logical_not(np.logical_and.outer(*inside), out=padding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +194,11 @@ class _Covered:
     stop: int
     first_pixel: int
 
+    @property
+    def pixels(self) -> slice:
+        """The part, in pixels of the frame."""
+        return slice(self.first_pixel, self.first_pixel + self.stop - self.start)
+
 
 def _covered(origin: int, side: int, frame_length: int) -> _Covered:
     start = min(max(-origin, 0), side)
@@ -165,41 +207,32 @@ def _covered(origin: int, side: int, frame_length: int) -> _Covered:
     return _Covered(start, max(side - padding_after, start), origin + start)
 
 
-def _resize_region(frame: Image, window: CropWindow, rows: _Covered, columns: _Covered) -> Image:
-    covered = frame[
-        rows.first_pixel : rows.first_pixel + rows.stop - rows.start,
-        columns.first_pixel : columns.first_pixel + columns.stop - columns.start,
-    ]
-    if covered.shape[:2] == (window.side, window.side):
-        region = covered
-    else:
-        region = np.zeros((window.side, window.side, 3), np.uint8)
-        region[rows.start : rows.stop, columns.start : columns.stop] = covered
-    return cv2.resize(region, (window.size, window.size))  # type: ignore[return-value]
-
-
-def _sample_region(frame: Image, window: CropWindow, rows: _Covered, columns: _Covered) -> Image:
+def _sample_region(frame: Image, window: CropWindow, rows: _Covered, columns: _Covered, image: Image) -> None:
     """Bilinear resize that reads only the four pixels under each crop pixel; equal to one grey level."""
-    row_index, row_inside, row_weight = _bilinear_taps(window.top, rows, window)
-    column_index, column_inside, column_weight = _bilinear_taps(window.left, columns, window)
-    taps = frame[row_index.clip(0, frame.shape[0] - 1)][:, column_index.clip(0, frame.shape[1] - 1)]
-    weights = (row_weight * row_inside)[:, None] * (column_weight * column_inside)[None, :]
-    weighted = taps * weights[..., None].astype(np.float32)
-    blended = weighted.reshape(window.size, 2, window.size, 2, 3).sum(axis=(1, 3))
-    image: Image = np.rint(blended).astype(np.uint8)
-    return image
+    row_index, row_weight = _bilinear_taps(rows, window)  # (S, 2)
+    column_index, column_weight = _bilinear_taps(columns, window)
+    lines = frame[row_index.ravel()]
+    upper, lower = (lines[tap::2][:, column_index.ravel()] * row_weight[:, tap, None, None] for tap in (0, 1))
+    upper += lower  # (S, 2 S, 3)
+    upper *= column_weight.reshape(-1, 1)
+    image[:] = np.rint(upper[:, ::2] + upper[:, 1::2])
 
 
 def _bilinear_taps(
-    origin: int, covered: _Covered, window: CropWindow
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_], FloatArray]:
-    """Frame index, whether it shows the frame, and weight of both taps of each crop pixel: `(2 S,)` each."""
+    covered: _Covered, window: CropWindow
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """Along one axis, frame index and weight of both taps of each crop pixel: `(S, 2)` each.
+
+    What does not show the frame has no weight, and any index.
+    """
     position = (np.arange(window.size) + 0.5) / window.scale - 0.5
     first = np.floor(position).astype(np.intp)
     fraction = position - first
-    region_index = np.stack((first, first + 1), axis=1).ravel()
-    inside = (region_index >= covered.start) & (region_index < covered.stop)
-    return region_index + origin, inside, np.stack((1 - fraction, fraction), axis=1).ravel()
+    taps = np.stack((first, first + 1), axis=1)
+    inside = (taps >= covered.start) & (taps < covered.stop)
+    weights = np.stack((1 - fraction, fraction), axis=1) * inside
+    index = np.where(inside, taps - covered.start + covered.first_pixel, 0)
+    return index, weights.astype(np.float32)
 
 
 def _interior(covered: _Covered, side: int, size: int) -> npt.NDArray[np.bool_]:

@@ -6,6 +6,7 @@ import torch
 from tiny_network import TINY_NETWORK
 
 from aiatrack.config import TrackingSettings
+from aiatrack.crop import cut_regions
 from aiatrack.errors import BoxError, FrameError, TrackingError
 from aiatrack.model import build_network
 from aiatrack.runtimes import EagerNetwork
@@ -84,3 +85,32 @@ def test_another_size_is_fine_once_nothing_is_followed(network):
     tracker.remove(tracker.add(FRAMES[0], BOXES[0]))
     id = tracker.add(FRAMES[0][:60, :80], BOXES[0])
     assert list(tracker.update(FRAMES[1][:60, :80])) == [id]
+
+
+class Cropping:
+    """Cuts regions itself, as a GPU would, and keeps what it was handed."""
+
+    def __init__(self, network):
+        self.network, self.handed = network, []
+        self.crop_size, self.remember, self.locate = network.crop_size, network.remember, network.locate
+
+    def encode(self, crops, padding):
+        raise AssertionError("the tracker cut the crops")
+
+    def encode_regions(self, frame, windows, color):
+        self.handed.append((frame, len(windows), color))
+        return self.network.encode(*cut_regions(frame, windows, color))
+
+
+@pytest.mark.parametrize("color", ["rgb", "bgr"])
+def test_a_network_that_crops_is_handed_the_frame_itself(network, color):
+    frames = FRAMES if color == "rgb" else [np.ascontiguousarray(frame[..., ::-1]) for frame in FRAMES]
+    cropping = Cropping(network)
+    tracker = MultiTracker(cropping, SETTINGS, color=color)
+    ids = [tracker.add(frames[0], box) for box in BOXES]
+    together = [tracker.update(frame) for frame in frames[1:]]
+    assert [count for _, count, _ in cropping.handed] == [1, 1, 1] + [3] * 7
+    assert cropping.handed[-1][0] is frames[-1] and cropping.handed[-1][2] == color
+    for id, box in zip(ids, BOXES, strict=True):
+        boxes = [results[id].box_xywh for results in together]
+        np.testing.assert_allclose(boxes, alone(network, box, FRAMES), atol=1e-3)

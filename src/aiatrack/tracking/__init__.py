@@ -1,7 +1,8 @@
 """The online state of targets: reference memory and update rule. Knows nothing of PyTorch."""
 
+from aiatrack.crop import Color
 from aiatrack.tracking.memory import ReferenceMemory
-from aiatrack.tracking.multi_tracker import Color, MultiTracker
+from aiatrack.tracking.multi_tracker import MultiTracker
 from aiatrack.tracking.network import LocatedTargets, Network, Reference, ReferenceSet
 from aiatrack.tracking.target import Target, TargetId, TargetState, TrackResult
 from aiatrack.tracking.tracker import Tracker

@@ -1,20 +1,18 @@
 """Follow targets from frame to frame, one pass of the network for all (paper, section 3.4)."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from aiatrack.boxes import check_box_xywh
 from aiatrack.config import TrackingSettings
-from aiatrack.crop import Crop, Image, check_frame, clip_to_frame, crop_region
+from aiatrack.crop import Color, CropWindow, Image, check_frame, clip_to_frame, crop_window, cut_regions
 from aiatrack.errors import FrameError, SettingsError, TrackingError
 from aiatrack.tracking.memory import ReferenceMemory
-from aiatrack.tracking.network import LocatedTargets, Network
+from aiatrack.tracking.network import CroppingNetwork, LocatedTargets, Network
 from aiatrack.tracking.target import Target, TargetId, TrackResult, to_box
-
-Color = Literal["rgb", "bgr"]
 
 
 class MultiTracker:
@@ -84,9 +82,9 @@ class MultiTracker:
         if id in self._targets:
             raise TrackingError(f"target {id!r} is followed already: remove it first, or choose another id")
         box_xywh = check_box_xywh(box, frame_width=frame.shape[1], frame_height=frame.shape[0])
-        crop = self._crop(frame, box_xywh)
+        window = self._window(box_xywh)
         (reference,) = self._network.remember(
-            self._encode([crop]), [0], crop.window.to_crop(box_xywh)[None].astype(np.float32)
+            self._encode(frame, [window]), [0], window.to_crop(box_xywh)[None].astype(np.float32)
         )
         memory = ReferenceMemory(
             reference, capacity=self.settings.memory_capacity, ensemble_size=self.settings.ensemble_size
@@ -133,15 +131,15 @@ class MultiTracker:
 
     def _follow(self, frame: Image, ids: Sequence[TargetId]) -> list[TrackResult]:
         targets = [self._targets[id] for id in ids]
-        crops = [self._crop(frame, target.box_xywh) for target in targets]
-        search = self._encode(crops)
+        windows = [self._window(target.box_xywh) for target in targets]
+        search = self._encode(frame, windows)
         located = self._network.locate(search, [target.memory.references for target in targets])
         remembered = located.scores > self.settings.min_score_to_remember
         self._remember(search, targets, located, np.flatnonzero(remembered).tolist())
         results = []
-        for row, (id, target, crop) in enumerate(zip(ids, targets, crops, strict=True)):
+        for row, (id, target, window) in enumerate(zip(ids, targets, windows, strict=True)):
             target.box_xywh = clip_to_frame(
-                crop.window.to_frame(located.boxes_xywh[row].astype(np.float64)),
+                window.to_frame(located.boxes_xywh[row].astype(np.float64)),
                 frame_width=frame.shape[1],
                 frame_height=frame.shape[0],
                 margin_px=self.settings.clip_margin_px,
@@ -177,11 +175,10 @@ class MultiTracker:
                 f"{frame.shape[1]} x {frame.shape[0]}: resize it, or start() again"
             )
 
-    def _crop(self, frame: Image, box_xywh: npt.NDArray[np.floating[Any]]) -> Crop:
-        return crop_region(frame, box_xywh, self.settings.search_factor, self._network.crop_size)
+    def _window(self, box_xywh: npt.NDArray[np.floating[Any]]) -> CropWindow:
+        return crop_window(box_xywh, self.settings.search_factor, self._network.crop_size)
 
-    def _encode(self, crops: Sequence[Crop]) -> Any:
-        images = np.stack([crop.image for crop in crops])
-        if self._color == "bgr":
-            images = np.ascontiguousarray(images[..., ::-1])
-        return self._network.encode(images, np.stack([crop.padding for crop in crops]))
+    def _encode(self, frame: Image, windows: Sequence[CropWindow]) -> Any:
+        if isinstance(self._network, CroppingNetwork):
+            return self._network.encode_regions(frame, windows, self._color)
+        return self._network.encode(*cut_regions(frame, windows, self._color))

@@ -8,10 +8,12 @@ Legend: B batch of crops, S crop side in px, G grid side, C channels, R distinct
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from aiatrack.crop import Color, CropWindow, Image
 
 
 class Reference(Protocol):
@@ -85,3 +87,17 @@ class Network(Protocol):
 
     def locate(self, search: Any, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find a target in each of the B search regions of a memory, given B sets of references."""
+
+
+@runtime_checkable
+class CroppingNetwork(Network, Protocol):
+    """A network that would rather cut the regions itself, on its device, out of a frame uploaded once."""
+
+    def encode_regions(self, frame: Image, windows: Sequence[CropWindow], color: Color) -> Any:
+        """Encode B regions of a frame into a memory, as `encode` does their crops.
+
+        Args:
+            frame: `(H, W, 3)` uint8.
+            windows: of side S once resized; may leave the frame.
+            color: channel order of the frame.
+        """

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.config import TrackingSettings
-from aiatrack.crop import Image
+from aiatrack.crop import Color, Image
 from aiatrack.errors import TrackingError
-from aiatrack.tracking.multi_tracker import Color, MultiTracker
+from aiatrack.tracking.multi_tracker import MultiTracker
 from aiatrack.tracking.network import Network
 from aiatrack.tracking.target import TargetId, TrackResult
 
