@@ -104,7 +104,7 @@ class Cropping:
 
 @pytest.mark.parametrize("color", ["rgb", "bgr"])
 def test_a_network_that_crops_is_handed_the_frame_itself(network, color):
-    frames = FRAMES if color == "rgb" else [np.ascontiguousarray(frame[..., ::-1]) for frame in FRAMES]
+    frames = list(FRAMES) if color == "rgb" else [np.ascontiguousarray(frame[..., ::-1]) for frame in FRAMES]
     cropping = Cropping(network)
     tracker = MultiTracker(cropping, SETTINGS, color=color)
     ids = [tracker.add(frames[0], box) for box in BOXES]
