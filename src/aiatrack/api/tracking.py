@@ -8,7 +8,7 @@ from typing import Any, get_args
 from aiatrack.config import ModelSettings, TrackingSettings, benchmark_tracking, load_preset, preset_names
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.tracking import Color, MultiTracker, Network, Tracker, TrackResult
-from aiatrack.video import open_frames
+from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
 
 
@@ -111,7 +111,7 @@ def track(
         >>> for result in track("street.mp4", box=(120, 80, 64, 48)):  # doctest: +SKIP
         ...     print(result.frame_index, result.box_xywh)
     """
-    with open_frames(source, start_s=start_s, end_s=end_s) as frames:
+    with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
         tracker = load_tracker(model, device, benchmark=benchmark, **tracking)
         yield tracker.start(first.image, box)

@@ -69,11 +69,11 @@ def track(
     given_box = None if box is None else parse_box(box)
     from aiatrack.api import load_tracker
     from aiatrack.cli.following import Following, Outputs, default_output
-    from aiatrack.video import open_frames
+    from aiatrack.video import open_frames, read_ahead
 
     if output is None and save_boxes is None:
         output = default_output(source)
-    with open_frames(source, start_s=start, end_s=end, frame_rate=frame_rate) as frames:
+    with read_ahead(open_frames(source, start_s=start, end_s=end, frame_rate=frame_rate)) as frames:
         outputs = Outputs(frames, film=output, boxes=save_boxes)
         first = next(frames)
         following = Following(load_tracker(model, device, benchmark=benchmark), frames, outputs)

@@ -8,6 +8,7 @@ from aiatrack.video.box_reader import read_boxes_txt
 from aiatrack.video.box_writer import BoxRow, BoxWriter, open_box_writer
 from aiatrack.video.film_writer import FilmWriter, open_film
 from aiatrack.video.frames import Frame, FrameSource, VideoWarning
+from aiatrack.video.read_ahead import read_ahead
 from aiatrack.video.sources import open_frames
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "open_box_writer",
     "open_film",
     "open_frames",
+    "read_ahead",
     "read_boxes_txt",
 ]

@@ -59,6 +59,7 @@ class FilmSource(FrameSource):
         super().__init__(str(path), span)
         self._regular = _check_file(path)
         self.path = path if self._regular else None
+        self.can_read_ahead = self._regular
         self._location = str(path)
         self._begin(frame_rate)
 

@@ -50,6 +50,7 @@ class FrameSource(ABC):
         frame_rate: nominal frames per second, or None where nobody knows (some cameras).
         frame_count: best estimate of how many frames will be delivered; None for live sources.
         live: True where frames come when they come: cameras and endless streams.
+        can_read_ahead: True where frames lie in files, to be read whenever one likes; see `read_ahead`.
         path: the film file, which also holds the audio; None for every other kind.
         pixel_aspect: width of a pixel over its height. Frames are delivered in stored pixels, never
             resampled, so that boxes mean pixels; pass this on to `open_film` and the film looks alike.
@@ -60,6 +61,7 @@ class FrameSource(ABC):
     frame_rate: Fraction | float | None = None
     frame_count: int | None = None
     live: bool = False
+    can_read_ahead: bool = False
     path: Path | None = None
     pixel_aspect: Fraction = Fraction(1)
     truncated: bool = False

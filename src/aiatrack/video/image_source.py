@@ -45,6 +45,7 @@ class ImageSource(FrameSource):
     ) -> None:
         super().__init__(name, span)
         self.frame_rate = frame_rate or DEFAULT_FRAME_RATE
+        self.can_read_ahead = True
         times = [float(index / Fraction(self.frame_rate)) for index in range(len(paths))]
         self._numbered = [
             (index, time_s, path)
