@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.atomic_files import replace_file
 from aiatrack.errors import DataError
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -56,9 +57,8 @@ class SourceIndex:
 
     def save(self, path: Path) -> None:
         """Write to an `.npz` file, replacing it in one step."""
-        partial = path.with_name(path.name + ".partial.npz")
-        np.savez(partial, **{field.name: getattr(self, field.name) for field in fields(self)})
-        partial.replace(path)
+        with replace_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
 
 
 def load_index(path: Path) -> SourceIndex:

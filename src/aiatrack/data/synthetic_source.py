@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from aiatrack.atomic_files import write_text
 from aiatrack.data.synthetic import SyntheticFrame, SyntheticWorld, random_world_settings
 from aiatrack.errors import OutputError
 
@@ -53,9 +54,7 @@ def write_synthetic_source(
             rows += _film_rows(folder, film, seed, (*size, frames), frame_step)
             if progress is not None:
                 progress("synthetic", film + 1, films)
-        partial = path.with_suffix(".partial")
-        partial.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_text(path, "\n".join(rows) + "\n")
     except OSError as error:
         raise OutputError(
             f"cannot write synthetic films to {folder}: {error}; choose another folder"
@@ -71,9 +70,7 @@ def _film_rows(folder: Path, film: int, seed: int, shape: tuple[int, int, int], 
         (folder / name).mkdir(parents=True, exist_ok=True)
         settings = random_world_settings(np.random.default_rng((seed, film)), shape[:2], shape[2])
         rows = list(_render_film(SyntheticWorld(settings), folder, name, frame_step))
-        partial = done.with_suffix(".partial")
-        partial.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-        partial.replace(done)
+        write_text(done, "\n".join(json.dumps(row) for row in rows))
     return done.read_text(encoding="utf-8").splitlines()
 
 

@@ -1,7 +1,6 @@
 """Weights on disk: safetensors with all settings in the metadata; a file alone rebuilds its network."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from aiatrack.atomic_files import replace_file
 from aiatrack.config import ModelSettings
 from aiatrack.errors import OutputError, WeightsError
 from aiatrack.model.network import AiATrack, build_network
@@ -44,13 +44,14 @@ def save_weights(
         "notes": json.dumps(notes or {}),
     }
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            unfinished = Path(folder) / path.name
-            # Not `save_file`, which lets nobody else read what it writes.
-            unfinished.write_bytes(save(tensors, metadata))
-            unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
+        content = save(tensors, metadata)
+    except SafetensorError as error:
         raise OutputError(f"cannot write weights to {path}: {error}") from error
+    if not path.parent.is_dir():  # a slip of the pen, more likely than a wish for a new folder
+        raise OutputError(f"cannot write weights to {path}: there is no folder {path.parent}")
+    with replace_file(path) as temporary:
+        # Not `save_file`, which lets nobody else read what it writes.
+        temporary.write_bytes(content)
 
 
 def load_weights(path: Path) -> tuple[ModelSettings, dict[str, Tensor]]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiatrack.atomic_files import write_text
 from aiatrack.errors import MissingExtraError, OutputError
 
 if TYPE_CHECKING:
@@ -38,13 +39,10 @@ class MetricsJournal(Observer):
     def on_start(self, step: int, steps: int) -> None:
         """Keep the lines up to `step`, whole ones only."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in self._lines() if _step_of(line) <= step]
-            draft = self._path.with_name(f".{self._path.name}.draft")
-            draft.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-            draft.replace(self._path)
         except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
+            raise OutputError(f"cannot read {self._path}: {error.strerror}") from error
+        write_text(self._path, "".join(line + "\n" for line in kept))
 
     def on_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append the metrics."""
