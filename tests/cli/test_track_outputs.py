@@ -155,6 +155,7 @@ def test_camera_has_no_known_end(track, here, film, monkeypatch):
 
         path = frame_rate = frame_count = None
         pixel_aspect = 1
+        can_read_ahead = False
 
     monkeypatch.setattr("aiatrack.video.open_frames", lambda *_a, **_k: Endless())
     monkeypatch.setattr(terminal, "errors", Console(file=io.StringIO(), force_terminal=True, width=100))
