@@ -11,6 +11,7 @@ import typer
 
 from aiatrack import __version__
 from aiatrack.cli import benchmarks, data, submit, vot
+from aiatrack.cli.bench import bench
 from aiatrack.cli.convert import convert
 from aiatrack.cli.demo import demo
 from aiatrack.cli.evaluate import evaluate
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command(no_args_is_help=True)(track)
 app.command()(info)
+app.command()(bench)
 app.command(no_args_is_help=True)(convert)
 app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(score)

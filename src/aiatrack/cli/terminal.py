@@ -76,6 +76,19 @@ def frame_progress() -> Progress:
     )
 
 
+def step_progress() -> Progress:
+    """Progress over steps that have names. Silent where standard error is not a terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=not errors.is_terminal,
+    )
+
+
 @contextmanager
 def interrupted_by_termination() -> Iterator[None]:
     """Let SIGTERM end a job as Ctrl-C does, so that its files are closed."""

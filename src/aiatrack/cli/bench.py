@@ -1,0 +1,155 @@
+"""`aiatrack bench`: how fast models, runtimes and peers are on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line, step_progress
+from aiatrack.cli.track import parse_box
+from aiatrack.errors import SettingsError
+
+if TYPE_CHECKING:
+    from aiatrack.timing import Contender, Report, TimingFilm
+
+_MOST_TARGETS = 1024
+
+
+def bench(
+    *,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Shipped model or weights file; repeat it. Without: lite, nano.")
+    ] = None,
+    runtime: Annotated[
+        list[str] | None, typer.Option(help="auto, eager, ...; repeat it. Without: auto.")
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="auto, float32, ...; repeat it. Without: auto.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    targets: Annotated[str, typer.Option(help="Numbers of targets, such as 1,8,32.")] = "1",
+    peers: Annotated[
+        str, typer.Option(help="OpenCV's trackers beside: csrt, kcf, mil, nano:FOLDER, vit:FILE; or none.")
+    ] = "csrt,kcf",
+    film: Annotated[
+        Path | None, typer.Option(help="Film to track. Without: one of 640 x 480 is rendered.")
+    ] = None,
+    box: Annotated[
+        list[str] | None, typer.Option(help="Target in the film's first frame: X,Y,WIDTH,HEIGHT; repeat it.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Frames timed in a pass.")] = 60,
+    repeat: Annotated[int, typer.Option(min=1, help="Passes of each contender, taken by turns.")] = 3,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write everything to a .json or .csv file.")
+    ] = None,
+) -> None:
+    """Time models, runtimes and other trackers beside one another on this machine.
+
+    Stages are in milliseconds a frame: *crop*, *encode* the search region, *remember* it as a reference,
+    *locate* the target, and the *rest*; *update* is all of it. *Film* is frames a second from file to box,
+    decoding and tracking at once, nothing drawn. Numbers are medians, in brackets the range of eight in ten.
+    Contenders take turns, so that a busy machine is as unkind to all of them; the first frames of a pass
+    are not timed. With several targets, peers run one tracker for each.
+
+    ```
+    aiatrack bench
+    aiatrack bench --model lite --targets 1,8,32 --peers none
+    # Every runtime of a model, kept as JSON
+    aiatrack bench --model nano --runtime eager --runtime openvino -o bench.json
+    # On a film of one's own
+    aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200
+    ```
+    """
+    wanted = _Wanted(
+        model or ["lite", "nano"], runtime or ["auto"], precision or ["auto"], device, parse_counts(targets)
+    )
+    if (film is None) != (box is None):
+        raise SettingsError("--film and --box go together: the box says what to follow in the film")
+    boxes = [parse_box(text) for text in box or []]
+    from aiatrack.cli.bench_table import print_report
+    from aiatrack.timing.report import check_report_path, write_report
+
+    if output is not None:
+        check_report_path(output)
+    try:
+        with interrupted_by_termination(), TemporaryDirectory(prefix="aiatrack-bench-") as folder:
+            contenders = wanted.enter(parse_peers(peers), Path(folder))
+            report = _race(
+                contenders, _take_film(film, boxes, frames, max(wanted.targets), Path(folder)), repeat
+            )
+    except KeyboardInterrupt:
+        print_line("stopped: nothing was measured to the end")
+        raise typer.Exit(STOPPED_EXIT_CODE) from None
+    print_report(report)
+    if output is not None:
+        write_report(report, output)
+        print_line(f"wrote {output}")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which models, every one in every runtime, precision and number of targets."""
+
+    models: list[str]
+    runtimes: list[str]
+    precisions: list[str]
+    device: str
+    targets: list[int]
+
+    def enter(self, peers: list[str], folder: Path) -> "list[Contender]":
+        from aiatrack.timing import enter_models, enter_peers
+
+        peers_entered = enter_peers(peers, self.targets)  # quick, and may find a mistake
+        models_entered = enter_models(
+            self.models, self.runtimes, self.precisions, self.targets, device=self.device, folder=folder
+        )
+        return models_entered + peers_entered
+
+
+def _take_film(
+    path: Path | None, boxes: list[tuple[float, float, float, float]], frames: int, targets: int, folder: Path
+) -> "TimingFilm":
+    from aiatrack.timing import WARM_UP_FRAMES, render_film, take_film
+
+    length = 1 + WARM_UP_FRAMES + frames
+    return render_film(folder, length, targets) if path is None else take_film(path, boxes, length)
+
+
+def _race(contenders: "list[Contender]", film: "TimingFilm", rounds: int) -> "Report":
+    from aiatrack.timing import Report, time_contenders, time_film
+
+    with step_progress() as progress:
+        task = progress.add_task("film", total=rounds * len(contenders) + 1)
+        film_times = time_film(film, rounds)
+
+        def show(title: str) -> None:
+            progress.update(task, description=title, advance=1)
+
+        timings = time_contenders(contenders, film, rounds, show)
+    height, width = film.images[0].shape[:2]
+    described = {"film": film.name, "width": width, "height": height, "frames": len(film.images)}
+    return Report(described | {"rounds": rounds}, film_times, timings)
+
+
+def parse_counts(text: str) -> list[int]:
+    """Read numbers of targets, such as `1,8,32`.
+
+    Raises:
+        SettingsError: no numbers, or out of range.
+    """
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or not all(1 <= count <= _MOST_TARGETS for count in counts):
+        raise SettingsError(
+            f"--targets takes numbers from 1 to {_MOST_TARGETS}, such as 1,8,32; got {text!r}"
+        )
+    return counts
+
+
+def parse_peers(text: str) -> list[str]:
+    """Read names of OpenCV's trackers with commas between, or `none`."""
+    return [] if text.strip() in ("", "none") else [name.strip() for name in text.split(",")]

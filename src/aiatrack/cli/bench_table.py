@@ -1,0 +1,59 @@
+"""The table of `aiatrack bench`."""
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from aiatrack.cli.terminal import console, print_line
+from aiatrack.timing import Report, Spread, Timing
+
+_SPREAD_WIDTH = 11
+_STAGES = ("crop", "encode", "remember", "locate", "rest")
+
+
+def print_report(report: Report) -> None:
+    """Print machine, film, one row a contender, and what there is to note."""
+    for line in describe_header(report):
+        print_line(line)
+    console.print(build_table(report.timings))
+    for timing in report.timings:
+        if timing.contender.note:
+            print_line(f"{timing.contender.title}: {timing.contender.note}")
+
+
+def describe_header(report: Report) -> list[str]:
+    """What it ran on, what with, and what the film costs."""
+    machine, versions, asked = (report.header[part] for part in ("machine", "versions", "settings"))
+    gpu = f", {machine['gpu']}" if machine["gpu"] else ""
+    threads = f"threads: PyTorch {machine['torch_threads']}, OpenCV {machine['opencv_threads']}"
+    film = report.film
+    return [
+        f"{machine['processor']}, {machine['usable_cores']} cores{gpu}; {threads}",
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+        f"film: {asked['film']}, {asked['width']} x {asked['height']}, {asked['frames']} frames; ms a frame: "
+        f"decode {film.decode_ms}, draw {film.draw_ms}, encode film {film.encode_film_ms}",
+        f"{asked['rounds']} rounds by turns; {report.header['method']}",
+    ]
+
+
+def build_table(timings: list[Timing]) -> Table:
+    """One row a contender; median milliseconds, then frames per second from file to box."""
+    title = "milliseconds a frame; film: frames a second"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("tracker", no_wrap=True)
+    table.add_column("runtime", min_width=8)
+    for name in ("boxes", *_STAGES):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("update", "film"):
+        table.add_column(name, justify="right", min_width=_SPREAD_WIDTH)  # on two lines where room is scarce
+    for timing in timings:
+        who = timing.contender
+        runtime = who.runtime if who.precision in ("-", "auto") else f"{who.runtime} {who.precision}"
+        stages = (_median(timing.stages_ms.get(stage)) for stage in _STAGES)
+        spreads = (str(spread or "-") for spread in (timing.update_ms, timing.film_frames_per_s))
+        table.add_row(escape(who.name), escape(runtime), str(who.targets), *stages, *spreads)
+    return table
+
+
+def _median(spread: Spread | None) -> str:
+    return "-" if spread is None else str(spread).partition(" ")[0]

@@ -1,0 +1,190 @@
+"""Who is timed: our models in every runtime asked for, and trackers of others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from aiatrack.api import find_weights, open_network, select_device
+from aiatrack.config import TrackingSettings, load_preset, preset_names
+from aiatrack.crop import Image
+from aiatrack.errors import MissingExtraError, WeightsError
+from aiatrack.evaluation.running import SequenceTracker, TrackerFactory, parse_tracker
+from aiatrack.timing.film import Box
+from aiatrack.timing.stages import StageClock, TimedNetwork
+from aiatrack.tracking import MultiTracker, Network
+
+
+class Follower(Protocol):
+    """Follows some targets; `start` may be called again."""
+
+    def start(self, frame: Image, boxes: Sequence[Box]) -> None:
+        """Begin with what is inside some boxes."""
+
+    def update(self, frame: Image) -> None:
+        """Find the targets in the next frame."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something to be timed.
+
+    Attributes:
+        name: of a model or another tracker.
+        runtime: what runs it.
+        precision: of its arithmetic.
+        targets: how many it follows.
+        follower: does the work; None where it cannot be had.
+        staged: the same with its stages on `clock`; None where there are none to be seen.
+        clock: of the stages.
+        note: what a reader must know; why it cannot be had.
+    """
+
+    name: str
+    runtime: str
+    precision: str
+    targets: int
+    follower: Follower | None = None
+    staged: Follower | None = None
+    clock: StageClock | None = None
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name, runtime and number of targets, for progress and notes."""
+        words = [word for word in (self.name, self.runtime, self.precision) if word != "-"]
+        return " ".join(words) + (f", {self.targets} targets" if self.targets > 1 else "")
+
+
+class _ModelFollower:
+    def __init__(self, network: Network, settings: TrackingSettings) -> None:
+        self._network = network
+        self._settings = settings
+
+    def start(self, frame: Image, boxes: Sequence[Box]) -> None:
+        self._tracker = MultiTracker(self._network, self._settings)
+        for box in boxes:
+            self._tracker.add(frame, box)
+
+    def update(self, frame: Image) -> None:
+        self._tracker.update(frame)
+
+
+class _PeerFollower:
+    """Follows each target with a tracker of its own, as peers do."""
+
+    def __init__(self, factory: TrackerFactory) -> None:
+        self._factory = factory
+        self._trackers: list[SequenceTracker] = []
+
+    def start(self, frame: Image, boxes: Sequence[Box]) -> None:
+        while len(self._trackers) < len(boxes):
+            self._trackers.append(self._factory.build())
+        for tracker, box in zip(self._trackers, boxes, strict=False):
+            tracker.start(frame, box)
+
+    def update(self, frame: Image) -> None:
+        for tracker in self._trackers:
+            tracker.update(frame)
+
+
+def enter_models(
+    models: Sequence[str],
+    runtimes: Sequence[str],
+    precisions: Sequence[str],
+    targets: Sequence[int],
+    *,
+    device: str,
+    folder: Path,
+) -> list[Contender]:
+    """Load every model in every runtime and precision; what is not installed stays as a note.
+
+    A preset without weights gets random ones: its speed is the same, its boxes mean nothing.
+
+    Args:
+        models: names or weights files.
+        runtimes: as in `load_tracker`.
+        precisions: as in `load_tracker`.
+        targets: numbers of targets.
+        device: as in `load_tracker`.
+        folder: for random weights, to be deleted once all is over.
+
+    Raises:
+        SettingsError: unknown model, runtime, precision or device.
+        WeightsError: a weights file cannot be used.
+    """
+    entered = []
+    for model in models:
+        weights, note = _weights_or_random(model, folder)
+        for runtime in runtimes:
+            for precision in precisions:
+                opening = _Opening(model, weights, runtime, precision, device)
+                entered += opening.contenders(targets, note)
+    return entered
+
+
+def enter_peers(names: Sequence[str], targets: Sequence[int]) -> list[Contender]:
+    """OpenCV's trackers, such as `csrt`, `kcf`, `nano:FOLDER`; those not built in stay as a note.
+
+    Raises:
+        SettingsError: there is no such tracker.
+        DataError: its model files are missing.
+    """
+    entered = []
+    for name in names:
+        factory = parse_tracker(f"opencv:{name}")
+        try:
+            factory.describe()
+        except MissingExtraError as error:
+            entered.append(Contender(factory.name, "opencv", "-", targets[0], note=f"not available: {error}"))
+            continue
+        entered += [Contender(factory.name, "opencv", "-", n, _PeerFollower(factory)) for n in targets]
+    return entered
+
+
+@dataclass(frozen=True)
+class _Opening:
+    model: str
+    weights: Path
+    runtime: str
+    precision: str
+    device: str
+
+    def contenders(self, targets: Sequence[int], note: str) -> list[Contender]:
+        name = Path(self.model).stem if Path(self.model).suffix else self.model
+        try:
+            settings, network = open_network(self.weights, self.device)
+        except MissingExtraError as error:
+            reason = f"not installed: {error}"
+            return [Contender(name, self.runtime, self.precision, targets[0], note=reason)]
+        clock = StageClock(_waiting_for(self.device))
+        plain = _ModelFollower(network, settings.tracking)
+        staged = _ModelFollower(TimedNetwork(network, clock), settings.tracking)
+        return [
+            Contender(name, self.runtime, self.precision, count, plain, staged, clock, note)
+            for count in targets
+        ]
+
+
+def _waiting_for(device: str) -> Callable[[], object] | None:
+    import torch
+
+    return torch.cuda.synchronize if select_device(device).type == "cuda" else None
+
+
+def _weights_or_random(model: str, folder: Path) -> tuple[Path, str]:
+    try:
+        return find_weights(model), ""
+    except WeightsError:
+        if model not in preset_names():
+            raise
+    import torch
+
+    from aiatrack.model import build_network, save_weights
+
+    settings = load_preset(model)
+    path = folder / f"{model}.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # runtimes that keep what they compiled know it again by its numbers
+        save_weights(path, build_network(settings.network).state_dict(), settings)
+    return path, "random weights: the speed is the same, the boxes mean nothing"
