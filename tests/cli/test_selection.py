@@ -8,7 +8,7 @@ import pytest
 from cli_inputs import film_times, picture
 
 from aiatrack.cli import selection
-from aiatrack.cli.selection import box_between, select_box
+from aiatrack.cli.selection import box_between, select_boxes
 from aiatrack.errors import BoxError
 
 
@@ -89,7 +89,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, image: np.ndarray, *deeds: Any) -> tupl
     screen = FakeTk(*deeds)
     monkeypatch.setattr(selection, "tkinter", screen.module())
     try:
-        return select_box(image), screen
+        return select_boxes(image), screen
     finally:
         assert screen.destroyed
 
@@ -99,28 +99,37 @@ DRAG = (("<ButtonPress-1>", 10, 20), ("<B1-Motion>", 25, 30), ("<B1-Motion>", 30
 
 @pytest.mark.parametrize("enter", ["<Return>", "<KP_Enter>"])
 def test_drag_and_enter(enter, monkeypatch):
-    box, screen = ask(monkeypatch, picture(0, 96, 64), *DRAG, enter)
-    assert box == (10, 20, 20, 20)
+    boxes, screen = ask(monkeypatch, picture(0, 96, 64), *DRAG, enter)
+    assert boxes == [(10, 20, 20, 20)]
     assert screen.pictures[0].startswith(b"P6 96 64 255 ")
     assert len(screen.pictures[0]) == len(b"P6 96 64 255 ") + 96 * 64 * 3
 
 
 def test_large_frame_is_shown_small(monkeypatch):
-    box, screen = ask(monkeypatch, picture(0, 320, 200), *DRAG, "<Return>")
+    (box,), screen = ask(monkeypatch, picture(0, 320, 200), *DRAG, "<Return>")
     assert box == pytest.approx((10 / 0.425, 20 / 0.425, 20 / 0.425, 20 / 0.425))
     assert screen.pictures[0].startswith(b"P6 136 85 255 ")
 
 
 def test_enter_waits_for_a_box(monkeypatch):
     click = ("<ButtonPress-1>", 5, 5)
-    box, _ = ask(monkeypatch, picture(0), "<Return>", click, "<Return>", *DRAG, "<Return>")
-    assert box == (10, 20, 20, 20)
+    boxes, _ = ask(monkeypatch, picture(0), "<Return>", click, "<Return>", *DRAG, "<Return>")
+    assert boxes == [(10, 20, 20, 20)]
+
+
+MORE = (("<ButtonPress-1>", 40, 20), ("<B1-Motion>", 60, 50))
+
+
+@pytest.mark.parametrize("deeds", [(*MORE, "<Return>"), (*MORE, "<space>", "<space>", "<Return>")])
+def test_space_takes_a_box_and_begins_another(deeds, monkeypatch):
+    boxes, _ = ask(monkeypatch, picture(0), "<space>", *DRAG, "<space>", *deeds)
+    assert boxes == [(10, 20, 20, 20), (40, 20, 20, 30)]
 
 
 @pytest.mark.parametrize("way_out", ["<Escape>", "WM_DELETE_WINDOW"])
 def test_giving_up(way_out, monkeypatch):
     with pytest.raises(BoxError, match="no box was drawn"):
-        ask(monkeypatch, picture(0), *DRAG, way_out)
+        ask(monkeypatch, picture(0), *DRAG, "<space>", *DRAG, way_out)
 
 
 def test_interrupt_reaches_the_program(monkeypatch):
@@ -134,6 +143,25 @@ def test_track_by_the_window(track, here, film, monkeypatch):
     assert track(film, "--select", "-o", "out.mp4", "--save-boxes", "boxes.txt").code == 0
     assert (here / "boxes.txt").read_text().startswith("10.0000,20.0000,20.0000,20.0000\n")
     assert len(film_times(here / "out.mp4")) == 12
+
+
+def test_track_several_by_the_window(track, here, film, monkeypatch):
+    screen = FakeTk(*DRAG, "<space>", *MORE, "<Return>")
+    monkeypatch.setattr(selection, "tkinter", screen.module())
+    assert track(film, "--select", "--save-boxes", "boxes.csv").code == 0
+    rows = [line.split(",") for line in (here / "boxes.csv").read_text().splitlines()[1:]]
+    assert [(row[2], row[7]) for row in rows[:2]] == [("10.0000", "1"), ("40.0000", "2")]
+
+
+def test_several_by_the_window_are_too_many_for_text(track, here, film, monkeypatch):
+    (here / "boxes.txt").write_text("precious")
+    (here / "out.mp4").write_text("precious")
+    screen = FakeTk(*DRAG, "<space>", *MORE, "<Return>")
+    monkeypatch.setattr(selection, "tkinter", screen.module())
+    outcome = track(film, "--select", "--save-boxes", "boxes.txt", "-o", "out.mp4")
+    assert outcome.code == 6
+    assert "would hold one target" in outcome.err
+    assert [(here / name).read_text() for name in ("boxes.txt", "out.mp4")] == ["precious"] * 2
 
 
 def test_interrupt_in_the_window(track, here, film, monkeypatch):

@@ -100,8 +100,8 @@ def test_single_frame(track, here, film):
 
 def test_benchmark_settings_reach_the_tracker(track, here, film, monkeypatch):
     seen = []
-    load = api.load_tracker
-    monkeypatch.setattr(api, "load_tracker", lambda *a, **k: seen.append(load(*a, **k)) or seen[-1])
+    load = api.load_multi_tracker
+    monkeypatch.setattr(api, "load_multi_tracker", lambda *a, **k: seen.append(load(*a, **k)) or seen[-1])
     arguments = ("--box", BOX, "--save-boxes", "b.txt", "--benchmark", "lasot")
     assert track(film, *arguments).code == 0
     assert (seen[0].settings.ensemble_size, seen[0].settings.min_score_to_remember) == (4, 0.8)

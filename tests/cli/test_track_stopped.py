@@ -70,7 +70,7 @@ def test_outputs_are_whole(name, stopped):
     text = (folder / "boxes.csv").read_text()
     assert text.endswith("\n")
     rows = [line.split(",") for line in text.splitlines()[1:]]
-    assert {len(row) for row in rows} == {7}
+    assert {len(row) for row in rows} == {10}
     assert [int(row[0]) for row in rows] == list(range(len(rows)))
     assert len(rows) >= ROWS_BEFORE - 1
     shown = film_times(folder / "out.mp4")

@@ -17,6 +17,7 @@ ROWS = [
     BoxRow(1, 1 / 30, (-1.0, 0.0, 5.0, 6.0), 0.87654321),
     BoxRow(2, 2 / 30, NAN_BOX, math.nan),
 ]
+NOBODY_JUDGED = {"id": 1, "presence": None, "state": "tracked"}
 
 
 def write_rows(path: Path) -> Path:
@@ -33,19 +34,19 @@ def test_text(tmp_path: Path) -> None:
 
 def test_csv(tmp_path: Path) -> None:
     assert write_rows(tmp_path / "boxes.csv").read_text().splitlines() == [
-        "frame,time,x,y,w,h,score",
-        "0,0.000000,10.0000,20.5000,30.2500,40.1235,",
-        "1,0.033333,-1.0000,0.0000,5.0000,6.0000,0.8765",
-        "2,0.066667,,,,,",
+        "frame,time,x,y,w,h,score,id,presence,state",
+        "0,0.000000,10.0000,20.5000,30.2500,40.1235,,1,,tracked",
+        "1,0.033333,-1.0000,0.0000,5.0000,6.0000,0.8765,1,,tracked",
+        "2,0.066667,,,,,,1,,tracked",
     ]
 
 
 def test_json_lines(tmp_path: Path) -> None:
     lines = write_rows(tmp_path / "boxes.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [
-        {"frame": 0, "time": 0.0, "box": [10.0, 20.5, 30.25, 40.1235], "score": None},
-        {"frame": 1, "time": 0.033333, "box": [-1.0, 0.0, 5.0, 6.0], "score": 0.8765},
-        {"frame": 2, "time": 0.066667, "box": None, "score": None},
+        {"frame": 0, "time": 0.0, "box": [10.0, 20.5, 30.25, 40.1235], "score": None} | NOBODY_JUDGED,
+        {"frame": 1, "time": 0.033333, "box": [-1.0, 0.0, 5.0, 6.0], "score": 0.8765} | NOBODY_JUDGED,
+        {"frame": 2, "time": 0.066667, "box": None, "score": None} | NOBODY_JUDGED,
     ]
 
 

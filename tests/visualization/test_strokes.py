@@ -113,9 +113,39 @@ def test_results_are_dashed_when_unsure() -> None:
     assert not draw_result(blank(), (np.nan,) * 4, 0.1).any()
 
 
+def test_each_state_looks_different() -> None:
+    box = (20, 40, 60, 50)
+    drawn = {
+        state: draw_result(blank(), box, np.nan, color=RED, state=state)
+        for state in ("tracked", "uncertain", "lost", "recovered")
+    }
+    # Below the labels: how much is drawn, and in which colour.
+    inked = {state: picture[70:].any(axis=2).sum() for state, picture in drawn.items()}
+    assert inked["lost"] < inked["tracked"]
+    assert inked["uncertain"] < inked["tracked"] < inked["recovered"]
+    assert len(np.unique(drawn["lost"][89, 20])) == 1
+    assert not drawn["tracked"][..., 1:].any()
+
+
+def test_a_lost_target_says_so_in_place_of_its_score() -> None:
+    lost, again = (draw_result(blank(), (20, 40, 60, 50), score, state="lost") for score in (0.1, 0.9))
+    np.testing.assert_array_equal(lost, again)
+    grey = draw_box(blank(), (20, 40, 60, 50), label="lost", color=(190,) * 3, thickness=1, style="dotted")
+    np.testing.assert_array_equal(lost, grey)
+
+
+def test_labels_are_as_large_on_thin_strokes_as_on_thick() -> None:
+    frames = [draw_box(blank(400, 400), (200, 200, 9, 9), label="cat", thickness=t) for t in (1, 2, 4)]
+    sizes = [frame[:195].any(axis=2).sum() for frame in frames]
+    assert max(sizes) - min(sizes) < 0.2 * max(sizes)
+
+
 def test_colours_tell_neighbours_apart() -> None:
-    assert len({colour_of(number) for number in range(8)}) == 8
-    assert colour_of(0) == colour_of(8)
+    colours = np.array([colour_of(number) for number in range(100)], dtype=int)
+    assert colours.min() >= 0
+    assert colours.max() <= 255
+    assert len(np.unique(colours, axis=0)) == 100
+    assert np.abs(np.diff(colours, axis=0)).max(axis=1).min() > 60
 
 
 @pytest.mark.parametrize(
@@ -148,7 +178,9 @@ def test_wrong_boxes_are_refused(box: object) -> None:
 
 
 def test_wrong_styles_are_refused() -> None:
-    with pytest.raises(SettingsError, match="dotted"):
-        draw_box(blank(), (1, 1, 2, 2), style="dotted")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="wavy"):
+        draw_box(blank(), (1, 1, 2, 2), style="wavy")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="asleep"):
+        draw_result(blank(), (1, 1, 2, 2), 0.5, state="asleep")
     with pytest.raises(SettingsError, match="1 px"):
         draw_box(blank(), (1, 1, 2, 2), thickness=0)

@@ -1,4 +1,4 @@
-"""A window in which a box is drawn with the mouse."""
+"""A window in which boxes are drawn with the mouse."""
 
 import time
 
@@ -18,17 +18,18 @@ Box = tuple[float, float, float, float]
 
 _SCREEN_SHARE = 0.85
 _REFRESH_S = 0.01
-_HINT = "Drag a box around the target.  Enter: take it.  Escape: give up."
+_HINT = "Drag a box around the target.  Space: draw one more.  Enter: take what is drawn.  Escape: give up."
+_BAND_COLOUR = "#00dc6e"
 
 
-def select_box(image: npt.NDArray[np.uint8]) -> Box:
-    """Show a frame and let the user drag a box; Tk, since headless OpenCV has no windows.
+def select_boxes(image: npt.NDArray[np.uint8]) -> list[Box]:
+    """Show a frame and let the user drag one box or several; Tk, since headless OpenCV has no windows.
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
 
     Returns:
-        left, top, width, height in pixels of the frame.
+        At least one box: left, top, width, height in pixels of the frame.
 
     Raises:
         SettingsError: there is no screen, or Python was built without Tk.
@@ -46,19 +47,20 @@ def select_box(image: npt.NDArray[np.uint8]) -> Box:
             f"--select needs a screen, and there is none here ({error}): "
             "give the box with --box X,Y,WIDTH,HEIGHT"
         ) from error
-    box = _Window(root, image).ask()
-    if box is None:
+    boxes = _Window(root, image).ask()
+    if not boxes:
         raise BoxError("no box was drawn: drag one and press Enter, or give --box X,Y,WIDTH,HEIGHT")
-    return box
+    return boxes
 
 
 class _Window:
-    """One frame on a canvas, scaled down to fit the screen, and a rubber band."""
+    """One frame on a canvas, scaled down to fit the screen, a rubber band, and the boxes taken so far."""
 
     def __init__(self, root: "tkinter.Tk", image: npt.NDArray[np.uint8]) -> None:
         self._root = root
         self._open = True
         self._box: Box | None = None
+        self._taken: list[Box] = []
         self._corner: tuple[int, int] | None = None
         height, width = image.shape[:2]
         self._frame_size = width, height
@@ -72,13 +74,13 @@ class _Window:
             root, width=shown.shape[1], height=shown.shape[0], cursor="crosshair", highlightthickness=0
         )
         self._canvas.create_image(0, 0, image=self._photo, anchor="nw")
-        self._band = self._canvas.create_rectangle(0, 0, 0, 0, outline="#00dc6e", width=2)
+        self._band = self._new_band()
         self._canvas.pack()
         tkinter.Label(root, text=_HINT).pack()
         self._bind()
 
-    def ask(self) -> Box | None:
-        """Wait until the box is taken or the window closed."""
+    def ask(self) -> list[Box]:
+        """Wait until boxes are taken or the window is closed, which gives none."""
         self._root.title("aiatrack: mark the target")
         try:
             # Tk's own loop would swallow Ctrl-C.
@@ -87,13 +89,17 @@ class _Window:
                 time.sleep(_REFRESH_S)
         finally:
             self._root.destroy()
-        return self._box
+        return self._taken
+
+    def _new_band(self) -> int:
+        return self._canvas.create_rectangle(0, 0, 0, 0, outline=_BAND_COLOUR, width=2)
 
     def _bind(self) -> None:
         self._canvas.bind("<ButtonPress-1>", self._press)
         self._canvas.bind("<B1-Motion>", self._drag)
-        self._root.bind("<Return>", self._take)
-        self._root.bind("<KP_Enter>", self._take)
+        self._root.bind("<space>", self._take)
+        self._root.bind("<Return>", self._finish)
+        self._root.bind("<KP_Enter>", self._finish)
         self._root.bind("<Escape>", self._give_up)
         self._root.protocol("WM_DELETE_WINDOW", self._give_up)
 
@@ -106,12 +112,19 @@ class _Window:
             self._canvas.coords(self._band, *self._corner, event.x, event.y)
             self._box = box_between(self._corner, (event.x, event.y), self._scale, self._frame_size)
 
-    def _take(self, _event: object) -> None:
+    def _take(self, _event: object = None) -> None:
         if self._box is not None:
-            self._open = False
+            self._taken.append(self._box)
+            self._box, self._corner = None, None
+            # The old one stays on the canvas, around what was taken.
+            self._band = self._new_band()
+
+    def _finish(self, _event: object) -> None:
+        self._take()
+        self._open = not self._taken
 
     def _give_up(self, _event: object = None) -> None:
-        self._box = None
+        self._taken = []
         self._open = False
 
 

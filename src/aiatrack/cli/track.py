@@ -1,4 +1,4 @@
-"""`aiatrack track`: follow a target through a film and write what was found."""
+"""`aiatrack track`: follow targets through a film and write what was found."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line
-from aiatrack.errors import AiATrackError, BoxError, SettingsError
+from aiatrack.errors import AiATrackError, SettingsError
 
 if TYPE_CHECKING:
+    from aiatrack.cli.following import Following
+    from aiatrack.cli.targets import TargetMark
     from aiatrack.video import Frame
 
 
@@ -18,9 +20,20 @@ def track(
     ],
     *,
     box: Annotated[
-        str | None, typer.Option(help="Target in the first frame: X,Y,WIDTH,HEIGHT in pixels.")
+        list[str] | None,
+        typer.Option(
+            help="Target in the first frame: X,Y,WIDTH,HEIGHT in pixels, or NAME=X,Y,WIDTH,HEIGHT. Repeat it "
+            "for more targets."
+        ),
     ] = None,
-    select: Annotated[bool, typer.Option("--select", help="Draw the box in a window instead.")] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Targets that begin in any frame: .csv with the columns id,frame,x,y,w,h and perhaps last, "
+            "or .jsonl."
+        ),
+    ] = None,
+    select: Annotated[bool, typer.Option("--select", help="Draw the boxes in a window instead.")] = False,
     model: Annotated[str, typer.Option(help="Name of a shipped model, or a weights file.")] = "lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     output: Annotated[
@@ -33,7 +46,17 @@ def track(
         ),
     ] = None,
     save_boxes: Annotated[
-        Path | None, typer.Option(help="Boxes: .txt (x,y,w,h), .csv or .jsonl (with time and score).")
+        Path | None,
+        typer.Option(
+            help="Boxes: .txt (x,y,w,h), .csv, .jsonl, .mot.txt (MOTChallenge), .cvat.xml (CVAT), .coco.json "
+            "(COCO with tracks)."
+        ),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="Format of --save-boxes, where its ending does not tell: txt, csv, jsonl, mot, cvat or coco."
+        ),
     ] = None,
     start: Annotated[
         float | None, typer.Option(help="Begin at this time, in seconds; the box is there.")
@@ -46,7 +69,7 @@ def track(
         str | None, typer.Option(help="Use the paper's tracking settings for a benchmark, such as lasot.")
     ] = None,
 ) -> None:
-    """Follow one target through a film, folder, camera or stream.
+    """Follow targets through a film, folder, camera or stream.
 
     Everything is written as it comes: stop with Ctrl-C, and what was tracked is there. Existing outputs are
     replaced.
@@ -56,6 +79,10 @@ def track(
     aiatrack track street.mp4 --box 120,80,64,48 -o out.mp4
     # Boxes only, as CSV
     aiatrack track street.mp4 --box 120,80,64,48 --save-boxes boxes.csv
+    # Several targets in one pass
+    aiatrack track street.mp4 --box car=120,80,64,48 --box dog=300,90,40,40 --save-boxes boxes.csv
+    # Targets that come and go
+    aiatrack track street.mp4 --boxes targets.csv --save-boxes street.cvat.xml
     # Ten seconds of a film, box drawn by hand
     aiatrack track street.mp4 --select --start 5 --end 15
     # A folder of images
@@ -64,48 +91,52 @@ def track(
     aiatrack track 0 --select -o out.mkv
     ```
     """
-    if (box is None) != select:
-        raise SettingsError("mark the target, either with --box X,Y,WIDTH,HEIGHT or with --select")
-    given_box = None if box is None else parse_box(box)
-    from aiatrack.api import load_tracker
-    from aiatrack.cli.following import Following, Outputs, default_output
+    if select == (bool(box) or boxes is not None):
+        raise SettingsError(
+            "mark the targets, either with --box X,Y,WIDTH,HEIGHT and --boxes FILE, or with --select"
+        )
+    from aiatrack.cli.targets import read_marks
+
+    marks = read_marks(box or [], boxes)
+    from aiatrack.api import load_multi_tracker
+    from aiatrack.cli.following import Following
+    from aiatrack.cli.track_outputs import Outputs, default_output
     from aiatrack.video import open_frames, read_ahead
 
     if output is None and save_boxes is None:
         output = default_output(source)
     with read_ahead(open_frames(source, start_s=start, end_s=end, frame_rate=frame_rate)) as frames:
-        outputs = Outputs(frames, film=output, boxes=save_boxes)
+        outputs = Outputs(
+            frames,
+            film=output,
+            boxes=save_boxes,
+            format=format,
+            ids=[mark.id for mark in marks] or None,
+            inputs=[boxes.expanduser()] if boxes else [],
+        )
         first = next(frames)
-        following = Following(load_tracker(model, device, benchmark=benchmark), frames, outputs)
-        target = given_box or _select(first)
+        tracker = load_multi_tracker(model, device, benchmark=benchmark)
+        following = Following(tracker, marks or _select(first), frames, outputs)
         try:
             with interrupted_by_termination():
-                finished = following.run(first, target)
+                finished = following.run(first)
         except AiATrackError:
             if following.count:
-                print_line(f"broken off: {following.summary}")
+                _print_summary("broken off: ", following)
             raise
-    print_line(f"{'' if finished else 'stopped: '}{following.summary}")
+    _print_summary("" if finished else "stopped: ", following)
     if not finished:
         raise typer.Exit(STOPPED_EXIT_CODE)
 
 
-def parse_box(text: str) -> tuple[float, float, float, float]:
-    """Read `X,Y,WIDTH,HEIGHT`.
-
-    Raises:
-        BoxError: not four numbers.
-    """
-    try:
-        x, y, width, height = (float(part) for part in text.replace(",", " ").split())
-    except ValueError as error:
-        raise BoxError(
-            f"--box takes X,Y,WIDTH,HEIGHT in pixels, such as 120,80,64,48; got {text!r}"
-        ) from error
-    return x, y, width, height
+def _print_summary(how: str, following: "Following") -> None:
+    for line in following.target_lines:
+        print_line(line)
+    print_line(f"{how}{following.summary}")
 
 
-def _select(first: "Frame") -> tuple[float, float, float, float]:
-    from aiatrack.cli.selection import select_box
+def _select(first: "Frame") -> "list[TargetMark]":
+    from aiatrack.cli.selection import select_boxes
+    from aiatrack.cli.targets import mark_boxes
 
-    return select_box(first.image)
+    return mark_boxes(select_boxes(first.image), "--select")

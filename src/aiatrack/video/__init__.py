@@ -4,20 +4,25 @@ Times are seconds from the start of the source, boxes are `xywh` in pixels of th
 upright: rotation marks of films and photos are applied.
 """
 
+from aiatrack.video.box_output import BoxFormat, check_box_output, finish_box_document, open_box_writer
 from aiatrack.video.box_reader import read_boxes_txt
-from aiatrack.video.box_writer import BoxRow, BoxWriter, open_box_writer
+from aiatrack.video.box_writer import BoxRow, BoxWriter, FilmFacts
 from aiatrack.video.film_writer import FilmWriter, open_film
 from aiatrack.video.frames import Frame, FrameSource, VideoWarning
 from aiatrack.video.read_ahead import read_ahead
 from aiatrack.video.sources import open_frames
 
 __all__ = [
+    "BoxFormat",
     "BoxRow",
     "BoxWriter",
+    "FilmFacts",
     "FilmWriter",
     "Frame",
     "FrameSource",
     "VideoWarning",
+    "check_box_output",
+    "finish_box_document",
     "open_box_writer",
     "open_film",
     "open_frames",

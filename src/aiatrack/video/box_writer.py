@@ -1,95 +1,126 @@
-"""Boxes to text, CSV or JSON lines, on disk row by row."""
+"""What every file of boxes shares: the row, the film it belongs to, and the writer that takes them."""
 
-import csv
-import io
-import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from types import TracebackType
 
 from typing_extensions import Self
 
-from aiatrack.errors import OutputError
-from aiatrack.video.output_path import check_output_path, output_error
+TargetId = int | str
+
+LOST = "lost"
+"""State of a target that is not to be seen; its box is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoxRow:
-    """One line of a result.
+    """One target in one frame.
 
     Attributes:
         frame: index of the frame in its source, from 0.
         time_s: presentation time in seconds.
-        box_xywh: left, top, width, height in pixels of the frame; NaN where the target has no box.
-        score: confidence, or None where there is none, as in the first frame.
+        box_xywh: left, top, width, height in pixels of the frame, origin 0 at its top left corner; NaN where
+            the target has no box. The box of a lost target is the last one that was believed.
+        score: the network's own figure, in about [-1, 1], or None where there is none.
+        id: of the target, a number or a name.
+        presence: probability in [0, 1] that the target is there; None where nobody judged it.
+        state: `tracked`, `uncertain`, `lost` or `recovered`.
     """
 
     frame: int
     time_s: float
     box_xywh: tuple[float, float, float, float]
     score: float | None
+    id: TargetId = 1
+    presence: float | None = None
+    state: str = "tracked"
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether formats that know absence should say that the target is not in this frame."""
+        return self.state == LOST or any(math.isnan(value) for value in self.box_xywh)
+
+    @property
+    def confidence(self) -> float:
+        """The presence; without one, the score as an overlap in [0, 1]; without either, 1."""
+        if self.presence is not None:
+            return self.presence
+        if self.score is None or math.isnan(self.score):
+            return 1.0
+        return min(max((self.score + 1) / 2, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFacts:
+    """What formats for annotation tools say about the film.
+
+    Attributes:
+        name: of the film or folder.
+        width: of a frame, px.
+        height: of a frame, px.
+        frame_rate: frames per second, or None where nobody knows.
+    """
+
+    name: str
+    width: int
+    height: int
+    frame_rate: float | None = None
+
+
+class TrackNumbers:
+    """Whole numbers from 1 for targets, for formats that know no names.
+
+    A target whose id is such a number keeps it. Names get the lowest free number in the order in which they
+    are met.
+
+    Args:
+        ids: those that are known beforehand, whose numbers are not given away.
+    """
+
+    def __init__(self, ids: Iterable[TargetId] = ()) -> None:
+        self._numbers: dict[TargetId, int] = {}
+        # Numbers first: a name must not take what a later target is called.
+        for target_id in sorted(ids, key=lambda target_id: not _is_number(target_id)):
+            self[target_id]
+
+    def __getitem__(self, target_id: TargetId) -> int:
+        if target_id not in self._numbers:
+            taken = set(self._numbers.values())
+            free = next(number for number in range(1, len(taken) + 2) if number not in taken)
+            keeps = _is_number(target_id) and target_id not in taken
+            self._numbers[target_id] = int(target_id) if keeps else free
+        return self._numbers[target_id]
 
 
 class BoxWriter(ABC):
-    """Context manager that writes `BoxRow`s; each is handed to the system as it comes, so a crash loses none.
-
-    Args:
-        path: file to write; an existing one is replaced.
-
-    Raises:
-        OutputError: the file cannot be opened.
-    """
-
-    header: str | None = None
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = path.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise output_error(path, error) from error
-        if self.header is not None:
-            self._write_line(self.header)
+    """Context manager that takes the boxes of frame after frame; see `open_box_writer`."""
 
     @abstractmethod
-    def format_row(self, row: BoxRow) -> str:
-        """The line for `row`, without its end."""
+    def write_frame(self, frame: int, time_s: float, rows: Sequence[BoxRow]) -> None:
+        """Write what was found in one frame.
 
-    def write(self, row: BoxRow) -> None:
-        """Write one row.
+        Args:
+            frame: index of the frame in its source, from 0.
+            time_s: presentation time in seconds.
+            rows: a row for each target that is followed; none where there is no target yet or any more.
 
         Raises:
-            OutputError: the writer is closed, or the disk is full or gone.
+            OutputError: the writer is closed, the rows do not fit the format, or the disk is full or gone.
         """
-        if self._file.closed:
-            raise OutputError(f"{self.path} is closed; write before leaving the `with` block")
-        self._write_line(self.format_row(row))
 
-    def _write_line(self, line: str) -> None:
-        try:
-            self._file.write(line + "\n")
-            self._file.flush()
-        except OSError as error:
-            self._abandon()
-            raise output_error(self.path, error) from error
-
-    def _abandon(self) -> None:
-        """Close although the buffer cannot be written; the error that led here is the one to tell."""
-        try:
-            self._file.close()
-        except OSError:
-            return
-
+    @abstractmethod
     def close(self) -> None:
-        """Close the file; closing twice is allowed."""
-        try:
-            self._file.close()
-        except OSError as error:
-            raise output_error(self.path, error) from error
+        """Finish the file; closing twice is allowed.
+
+        Raises:
+            OutputError: the disk is full or gone.
+        """
+
+    def write(self, row: BoxRow) -> None:
+        """Write a frame with a single target; see `write_frame`."""
+        self.write_frame(row.frame, row.time_s, [row])
 
     def __enter__(self) -> Self:
         return self
@@ -103,65 +134,5 @@ class BoxWriter(ABC):
         self.close()
 
 
-class TextBoxWriter(BoxWriter):
-    """`x,y,w,h` with four decimals, as benchmarks read it; `nan` where there is no box."""
-
-    def format_row(self, row: BoxRow) -> str:
-        """See `BoxWriter`."""
-        return ",".join(f"{value:.4f}" for value in row.box_xywh)
-
-
-class CsvBoxWriter(BoxWriter):
-    """`frame,time,x,y,w,h,score` under a header; cells without a value stay empty."""
-
-    header = "frame,time,x,y,w,h,score"
-
-    def format_row(self, row: BoxRow) -> str:
-        """See `BoxWriter`."""
-        line = io.StringIO()
-        values = (*row.box_xywh, row.score)
-        cells = ["" if value is None or math.isnan(value) else f"{value:.4f}" for value in values]
-        csv.writer(line, lineterminator="").writerow([row.frame, f"{row.time_s:.6f}", *cells])
-        return line.getvalue()
-
-
-class JsonLinesBoxWriter(BoxWriter):
-    """One object a line: `frame`, `time`, `box` (four numbers or null), `score` (number or null)."""
-
-    def format_row(self, row: BoxRow) -> str:
-        """See `BoxWriter`."""
-        absent = any(math.isnan(value) for value in row.box_xywh)
-        score = row.score
-        return json.dumps(
-            {
-                "frame": row.frame,
-                "time": round(row.time_s, 6),
-                "box": None if absent else [round(float(value), 4) for value in row.box_xywh],
-                "score": None if score is None or math.isnan(score) else round(float(score), 4),
-            }
-        )
-
-
-_WRITERS: dict[str, type[BoxWriter]] = {
-    ".txt": TextBoxWriter,
-    ".csv": CsvBoxWriter,
-    ".jsonl": JsonLinesBoxWriter,
-}
-
-
-def open_box_writer(path: str | PathLike[str], *, inputs: Iterable[Path] = ()) -> BoxWriter:
-    """Open a file for boxes, its format chosen by the ending.
-
-    Args:
-        path: `.txt` (`x,y,w,h`), `.csv` (with header) or `.jsonl`; an existing file is replaced.
-        inputs: files that this run reads, which are never overwritten.
-
-    Raises:
-        OutputError: unknown ending, not writable, or the output is an input.
-    """
-    target = Path(path).expanduser()
-    writer = _WRITERS.get(target.suffix.lower())
-    if writer is None:
-        raise OutputError(f"cannot write boxes to {target}: the name must end in {', '.join(_WRITERS)}")
-    check_output_path(target, inputs)
-    return writer(target)
+def _is_number(target_id: TargetId) -> bool:
+    return isinstance(target_id, int) and target_id >= 1

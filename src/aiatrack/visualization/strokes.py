@@ -1,7 +1,8 @@
 """Boxes and their labels on frames."""
 
+import colorsys
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ Frame = npt.NDArray[np.uint8]
 """`(H, W, 3)` RGB."""
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
-Style = Literal["solid", "dashed"]
+Style = Literal["solid", "dashed", "dotted"]
 
 _SUBPIXEL_BITS = 4
 _PALETTE: tuple[Colour, ...] = (
@@ -27,11 +28,29 @@ _PALETTE: tuple[Colour, ...] = (
     (0, 210, 220),
     (255, 95, 70),
 )
+_GOLDEN_RATIO = 0.618034
+_SHADES = ((0.85, 1.0), (0.45, 1.0), (0.85, 0.75))
+"""Saturation and brightness of colours beyond the palette, in turn."""
+
+_LOST_COLOUR: Colour = (190, 190, 190)
+_STYLES: dict[str, Style] = {
+    "tracked": "solid",
+    "uncertain": "dashed",
+    "lost": "dotted",
+    "recovered": "solid",
+}
+_PIECE_WIDTHS = {"dashed": 5.0, "dotted": 2.0}
+"""Length of a dash or dot, and of the gap after it, in widths of the stroke."""
 
 
 def colour_of(number: int) -> Colour:
     """A colour for a target's number: easy to tell from its neighbours' and from most scenes."""
-    return _PALETTE[number % len(_PALETTE)]
+    if number < len(_PALETTE):
+        return _PALETTE[number]
+    # Steps of the golden ratio around the colour circle never come back to where they were.
+    hue = number * _GOLDEN_RATIO % 1
+    red, green, blue = colorsys.hsv_to_rgb(hue, *_SHADES[number % len(_SHADES)])
+    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def check_canvas(frame: Any) -> None:
@@ -71,7 +90,7 @@ def draw_box(
         label: written above the box, or inside where there is no room; ASCII (other letters become `?`).
         color: RGB.
         thickness: of the stroke, px; by default what suits the frame's size.
-        style: `"dashed"` for a box that one should not rely on.
+        style: `"dashed"` for a box that one should not rely on, `"dotted"` for one where nothing is seen.
 
     Returns:
         `frame` itself.
@@ -83,8 +102,8 @@ def draw_box(
     """
     check_canvas(frame)
     box = _read_box(box_xywh)
-    if style not in ("solid", "dashed"):
-        raise SettingsError(f"a box is drawn 'solid' or 'dashed'; got {style!r}")
+    if style not in get_args(Style):
+        raise SettingsError(f"a box is drawn 'solid', 'dashed' or 'dotted'; got {style!r}")
     width = line_width(frame) if thickness is None else thickness
     if width < 1:
         raise SettingsError(f"a stroke is at least 1 px wide; got {thickness}")
@@ -93,8 +112,8 @@ def draw_box(
     # A frame that is a view (a slice, a flip) is drawn on a copy, as OpenCV needs its own layout.
     canvas = np.ascontiguousarray(frame)
     for start, end in _edges(box, canvas, 4 * width):
-        dashes = _dashes(start, end, 5.0 * width) if style == "dashed" else [(start, end)]
-        for piece_start, piece_end in dashes:
+        pieces = [(start, end)] if style == "solid" else _dashes(start, end, _PIECE_WIDTHS[style] * width)
+        for piece_start, piece_end in pieces:
             _stroke(canvas, piece_start, piece_end, color, width)
     if label:
         _draw_label(canvas, box, label, color, width)
@@ -111,16 +130,22 @@ def draw_result(
     name: str | None = None,
     min_score: float | None = None,
     color: Colour = _PALETTE[0],
+    state: str = "tracked",
 ) -> Frame:
-    """Draw what a tracker said about one target, **in place**: its box, name and score.
+    """Draw what a tracker said about one target, **in place**: its box, name, score and state.
+
+    An uncertain target's box is dashed. A lost one's, which is where it was last seen, is thin, grey and
+    dotted, with the word "lost" in place of the score. The box of one that was found again is thick, and
+    the word "found" goes before the score.
 
     Args:
         frame: `(H, W, 3)` uint8 RGB; changed.
-        box_xywh: `(4,)` left, top, width, height in px; not finite for a target that is absent.
+        box_xywh: `(4,)` left, top, width, height in px; not finite for a target that has no box.
         score: shown with two digits; NaN is not shown.
         name: of the target, written before the score.
-        min_score: a lower score makes the box dashed.
+        min_score: a lower score makes the box of a tracked target dashed.
         color: RGB.
+        state: `tracked`, `uncertain`, `lost` or `recovered`.
 
     Returns:
         `frame` itself.
@@ -128,13 +153,30 @@ def draw_result(
     Raises:
         FrameError: not a writable RGB uint8 frame.
         BoxError: not four numbers.
+        SettingsError: unknown state.
     """
+    if state not in _STYLES:
+        raise SettingsError(f"a target is one of {', '.join(_STYLES)}; got state {state!r}")
+    check_canvas(frame)
+    width = line_width(frame)
+    if state == "lost":
+        label = f"{name} lost" if name else "lost"
+        thin = max(1, round(0.6 * width))
+        return draw_box(frame, box_xywh, label=label, color=_LOST_COLOUR, thickness=thin, style="dotted")
     words = [name] if name else []
+    if state == "recovered":
+        words.append("found")
     if np.isfinite(score):
         words.append(f"{score:.2f}")
-    unsure = min_score is not None and not score >= min_score
-    label = " ".join(words) or None
-    return draw_box(frame, box_xywh, label=label, color=color, style="dashed" if unsure else "solid")
+    unsure = state == "tracked" and min_score is not None and not score >= min_score
+    return draw_box(
+        frame,
+        box_xywh,
+        label=" ".join(words) or None,
+        color=color,
+        thickness=2 * width if state == "recovered" else width,
+        style="dashed" if unsure else _STYLES[state],
+    )
 
 
 def _read_box(box_xywh: Any) -> npt.NDArray[np.float64]:
@@ -179,20 +221,21 @@ def _stroke(frame: Frame, start: Point, end: Point, color: Colour, width: int) -
     cv2.line(frame, fixed[0], fixed[1], color, width, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def _draw_label(frame: Frame, box: npt.NDArray[np.float64], label: str, color: Colour, width: int) -> None:
-    """Write on a plate of the box's colour, kept inside the frame."""
+def _draw_label(frame: Frame, box: npt.NDArray[np.float64], label: str, color: Colour, stroke: int) -> None:
+    """Write on a plate of the box's colour, kept inside the frame; a thin box's label is no smaller."""
     frame_height, frame_width = frame.shape[:2]
+    width = line_width(frame)
     scale, weight = 0.26 + 0.13 * width, max(1, round(0.6 * width))
     text = label.encode("ascii", "replace").decode()
     (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)
     pad = width + 1
     plate_width, plate_height = text_width + 2 * pad, text_height + below + 2 * pad
-    left = int(np.clip(np.floor(box[0] - width / 2), 0, max(frame_width - plate_width, 0)))
-    above = int(np.floor(box[1] - width / 2)) - plate_height
+    left = int(np.clip(np.floor(box[0] - stroke / 2), 0, max(frame_width - plate_width, 0)))
+    above = int(np.floor(box[1] - stroke / 2)) - plate_height
     top = (
         above
         if above >= 0
-        else int(np.clip(np.ceil(box[1] + width / 2), 0, max(frame_height - plate_height, 0)))
+        else int(np.clip(np.ceil(box[1] + stroke / 2), 0, max(frame_height - plate_height, 0)))
     )
     cv2.rectangle(frame, (left, top), (left + plate_width - 1, top + plate_height - 1), color, cv2.FILLED)
     is_light = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 130

@@ -1,0 +1,161 @@
+"""Where the results of `aiatrack track` go: a film with the boxes drawn, and a file of boxes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path, PurePath
+
+from aiatrack.tracking import TargetId, TargetState, TrackResult
+from aiatrack.video import (
+    BoxRow,
+    BoxWriter,
+    FilmFacts,
+    FilmWriter,
+    Frame,
+    FrameSource,
+    check_box_output,
+    open_box_writer,
+    open_film,
+)
+from aiatrack.visualization import colour_of, draw_result
+
+Results = Mapping[TargetId, TrackResult]
+"""A result for each target that is followed in a frame."""
+Sink = Callable[[Frame, Results], None]
+
+_FLASH_S = 0.5
+"""How long a target that was found again is drawn as such; a single frame would not be seen."""
+
+
+def default_output(source: str) -> Path:
+    """Name of the film when none is given: after the film or folder, in the current folder."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return Path(f"{path.resolve().name}.tracked.mp4")
+    return Path(f"{path.stem}.tracked.mp4" if path.is_file() else "tracked.mp4")
+
+
+class Outputs:
+    """Where results go; checked when built, touched when opened.
+
+    Args:
+        frames: the source, which lends its rate and its sound and is never overwritten.
+        film: film to write, or None.
+        boxes: file of boxes to write, or None.
+        format: of the boxes; None to tell by the ending.
+        ids: of all targets; None while nobody knows.
+        inputs: more files that are read and never overwritten.
+
+    Raises:
+        OutputError: an output cannot be written, or is an input.
+        SettingsError: unknown format.
+    """
+
+    def __init__(
+        self,
+        frames: FrameSource,
+        *,
+        film: Path | None,
+        boxes: Path | None,
+        format: str | None = None,
+        ids: Sequence[TargetId] | None = None,
+        inputs: Iterable[Path] = (),
+    ) -> None:
+        self._frames = frames
+        self._inputs = [*([frames.path] if frames.path else []), *inputs]
+        self._boxes, self._format = boxes, format
+        self._film: FilmWriter | None = None
+        if film is not None:
+            # A film's file starts with its first frame: nothing is replaced yet.
+            self._film = open_film(
+                film,
+                frame_rate=frames.frame_rate,
+                audio_from=frames.path,
+                pixel_aspect=frames.pixel_aspect,
+                inputs=self._inputs,
+            )
+        if boxes is not None:
+            check_box_output(boxes, format=format, ids=ids, inputs=self._inputs)
+        self.names = " and ".join(str(path) for path in (film, boxes) if path is not None)
+
+    def open(self, first: Frame, ids: Sequence[TargetId], stack: ExitStack) -> list[Sink]:
+        """Open every output until `stack` is left; each takes a frame and its results.
+
+        Args:
+            first: the first frame that will be written.
+            ids: of all targets that there will be.
+            stack: closes the outputs.
+
+        Raises:
+            OutputError: an output cannot be written.
+        """
+        sinks: list[Sink] = []
+        if self._boxes is not None:
+            boxes = open_box_writer(
+                self._boxes, inputs=self._inputs, format=self._format, ids=ids, film=self._facts(first)
+            )
+            stack.enter_context(boxes)
+            sinks.append(lambda frame, results: _write_rows(boxes, frame, results))
+        if self._film is not None:
+            film = stack.enter_context(self._film)
+            sinks.append(_FilmSink(film, ids))
+        return sinks
+
+    def _facts(self, first: Frame) -> FilmFacts:
+        height, width = first.image.shape[:2]
+        rate = self._frames.frame_rate
+        name = PurePath(self._frames.name).name or self._frames.name
+        return FilmFacts(name, width, height, None if rate is None else float(rate))
+
+
+def _write_rows(boxes: BoxWriter, frame: Frame, results: Results) -> None:
+    rows = [
+        BoxRow(
+            frame.index,
+            frame.time_s,
+            result.box_xywh,
+            result.score,
+            id=target_id,
+            presence=result.presence,
+            state=result.state.value,
+        )
+        for target_id, result in results.items()
+    ]
+    boxes.write_frame(frame.index, frame.time_s, rows)
+
+
+class _FilmSink:
+    """Draws results into a copy of the frame: a colour a target, a stroke for each state.
+
+    Args:
+        film: to write to.
+        ids: of all targets, whose place is their colour.
+    """
+
+    def __init__(self, film: FilmWriter, ids: Sequence[TargetId]) -> None:
+        self._film = film
+        self._colours = {target_id: colour_of(place) for place, target_id in enumerate(ids)}
+        self._found_again_s: dict[TargetId, float] = {}
+
+    def __call__(self, frame: Frame, results: Results) -> None:
+        picture = frame.image.copy()
+        for target_id, result in results.items():
+            draw_result(
+                picture,
+                result.box_xywh,
+                result.predicted_iou if result.presence is None else result.presence,
+                name=self._name(target_id),
+                color=self._colours[target_id],
+                state=self._shown_state(target_id, result.state, frame.time_s).value,
+            )
+        self._film.write(Frame(picture, frame.index, frame.time_s))
+
+    def _name(self, target_id: TargetId) -> str | None:
+        """A lone target needs no number."""
+        is_alone = len(self._colours) == 1 and isinstance(target_id, int)
+        return None if is_alone else str(target_id)
+
+    def _shown_state(self, target_id: TargetId, state: TargetState, time_s: float) -> TargetState:
+        if state is TargetState.RECOVERED:
+            self._found_again_s[target_id] = time_s
+        since_s = time_s - self._found_again_s.get(target_id, float("-inf"))
+        return TargetState.RECOVERED if state is TargetState.TRACKED and since_s < _FLASH_S else state

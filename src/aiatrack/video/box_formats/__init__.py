@@ -1,0 +1,1 @@
+"""One module for each family of files that boxes are written to."""

@@ -1,0 +1,179 @@
+"""Formats that are one document, such as XML: rows go to a journal first, the document is made at the end."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aiatrack.atomic_files import replace_file
+from aiatrack.errors import DataError, OutputError
+from aiatrack.video.box_formats.lines import LineFile, describe_row
+from aiatrack.video.box_writer import BoxRow, BoxWriter, FilmFacts, TargetId, TrackNumbers
+from aiatrack.video.output_path import output_error
+
+_JOURNAL_ENDING = ".journal"
+_JOURNAL_VERSION = "aiatrack-boxes-1"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRows:
+    """What was found in one frame.
+
+    Attributes:
+        frame: index of the frame in its source, from 0.
+        time_s: presentation time in seconds.
+        rows: one for each target that is followed.
+    """
+
+    frame: int
+    time_s: float
+    rows: tuple[BoxRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All that a document is made of.
+
+    Attributes:
+        film: that the boxes belong to.
+        frames: in order.
+        numbers: of the targets.
+    """
+
+    film: FilmFacts
+    frames: Sequence[FrameRows]
+    numbers: TrackNumbers
+
+    @property
+    def ids(self) -> list[TargetId]:
+        """Of all targets with a row, by their numbers."""
+        found = {row.id for shown in self.frames for row in shown.rows}
+        return sorted(found, key=lambda target_id: self.numbers[target_id])
+
+
+Compose = Callable[[Recording], Iterator[str]]
+"""Makes the document's text, piece by piece."""
+
+
+class DocumentBoxWriter(BoxWriter):
+    """Keeps frames in a journal beside the document, and makes the document when closed.
+
+    The document appears whole or not at all, and the journal goes when it is there. After a crash the journal
+    is left, whole to the last frame: `finish_document` makes the document of it.
+
+    Args:
+        path: document to write; an existing one is replaced at the end.
+        kind: name of the format, for the journal.
+        compose: makes the document.
+        film: that the boxes belong to.
+        ids: of the targets that are known beforehand.
+
+    Raises:
+        OutputError: the journal cannot be opened.
+    """
+
+    def __init__(
+        self, path: Path, kind: str, compose: Compose, film: FilmFacts, *, ids: Sequence[TargetId] = ()
+    ) -> None:
+        self.path = path
+        self._compose = compose
+        self._journal = LineFile(journal_path(path))
+        self._closed = False
+        head = {"version": _JOURNAL_VERSION, "kind": kind, "film": asdict(film), "ids": list(ids)}
+        self._journal.write([json.dumps(head)])
+
+    def write_frame(self, frame: int, time_s: float, rows: Sequence[BoxRow]) -> None:
+        """See `BoxWriter`."""
+        if self._closed:
+            raise OutputError(f"{self.path} is closed; write before leaving the `with` block")
+        found = [describe_row(row) for row in rows]
+        self._journal.write([json.dumps({"frame": frame, "time": round(time_s, 6), "boxes": found})])
+
+    def close(self) -> None:
+        """See `BoxWriter`."""
+        if self._closed:
+            return
+        self._closed = True
+        self._journal.close()
+        write_document(self.path, self._compose, read_journal(self._journal.path)[1])
+        self._journal.path.unlink(missing_ok=True)
+
+
+def journal_path(document: Path) -> Path:
+    """Where the frames of a document are kept until it is made."""
+    return document.with_name(document.name + _JOURNAL_ENDING)
+
+
+def document_path(journal: Path) -> Path:
+    """The document that a journal belongs to.
+
+    Raises:
+        DataError: this is no journal's name.
+    """
+    if journal.suffix != _JOURNAL_ENDING:
+        raise DataError(f"{journal} is no journal of boxes: expected a name that ends in {_JOURNAL_ENDING}")
+    return journal.with_suffix("")
+
+
+def read_journal(path: Path) -> tuple[str, Recording]:
+    """Read what a journal holds: the kind of its document, and what goes into it.
+
+    A last line that was cut off, as by a power failure, is left out.
+
+    Raises:
+        DataError: the file is missing or no journal.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        head, *frames = (json.loads(line) for line in lines if line.endswith("\n"))
+        film, kind = FilmFacts(**head["film"]), str(head["kind"])
+        rows = [_read_frame(entry) for entry in frames]
+    except OSError as error:
+        raise DataError(f"cannot read the journal {path}: {error.strerror}; check the path") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no journal of boxes, or damaged: {error!r}") from error
+    return kind, Recording(film, rows, TrackNumbers(head["ids"]))
+
+
+def write_document(path: Path, compose: Compose, recording: Recording) -> None:
+    """Make a document, which appears whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with replace_file(path) as temporary:
+        try:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(compose(recording))
+        except OSError as error:
+            raise output_error(path, error) from error
+
+
+def label_of(target_id: TargetId) -> str:
+    """What kind of thing a target is: its name without a number at the end; `target` if it has none."""
+    name = "" if isinstance(target_id, int) else printable(target_id).rstrip("0123456789").rstrip(" _-#.")
+    return name or "target"
+
+
+def printable(text: str) -> str:
+    """Replace what XML cannot hold, and half letters, as names of files may have them."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _read_frame(entry: dict[str, Any]) -> FrameRows:
+    frame, time_s = int(entry["frame"]), float(entry["time"])
+    rows = (
+        BoxRow(
+            frame,
+            time_s,
+            (math.nan,) * 4 if found["box"] is None else tuple(found["box"]),
+            found["score"],
+            found["id"],
+            found["presence"],
+            found["state"],
+        )
+        for found in entry["boxes"]
+    )
+    return FrameRows(frame, time_s, tuple(rows))

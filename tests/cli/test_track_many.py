@@ -1,0 +1,311 @@
+"""Several targets on the command line: who is followed when, what is written, what is refused."""
+
+import csv
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import av
+import numpy as np
+import pytest
+from cli_inputs import BOX, make_film, make_folder
+
+from aiatrack import api
+from aiatrack.cli import targets
+from aiatrack.cli.targets import read_marks
+from aiatrack.errors import AiATrackError, BoxError, DataError
+from aiatrack.video import read_boxes_txt
+
+OTHER = "50,10,16,30"
+HEADER = "id,frame,x,y,w,h\n"
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.open()))
+
+
+def frames_of(path: Path) -> dict[str, list[int]]:
+    """The frames in which each target has a row."""
+    frames: dict[str, list[int]] = {}
+    for row in rows_of(path):
+        frames.setdefault(row["id"], []).append(int(row["frame"]))
+    return frames
+
+
+def boxes_of(path: Path, target_id: str) -> np.ndarray:
+    rows = [row for row in rows_of(path) if row["id"] == target_id]
+    return np.array([[float(row[side]) for side in "xywh"] for row in rows])
+
+
+def test_each_target_is_found_as_if_it_were_alone(track, here, film, tiny_weights):
+    outcome = track(film, "--box", f"car={BOX}", "--box", OTHER, "--save-boxes", "boxes.csv")
+    assert outcome.code == 0
+    for target_id, box in (("car", BOX), ("1", OTHER)):
+        marked = [float(side) for side in box.split(",")]
+        alone = [r.box_xywh for r in api.track(film, marked, model=tiny_weights, device="cpu")]
+        assert boxes_of(here / "boxes.csv", target_id) == pytest.approx(np.array(alone), abs=2e-3)
+    lines = outcome.out.splitlines()
+    assert [line.partition(",")[0] for line in lines[:2]] == ["target car: 12 frames", "target 1: 12 frames"]
+    assert "2 of 2 targets followed; wrote boxes.csv" in lines[2]
+
+
+def test_targets_come_and_go(track, here, film):
+    (here / "targets.csv").write_text(
+        "id,frame,x,y,w,h,last\nlate,7,20,20,20,20,\n3,0,20,20,20,20,4\nbrief,5,50,10,16,30,5\n"
+    )
+    outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv", "-o", "out.mp4")
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert frames_of(here / "boxes.csv") == {
+        "3": [0, 1, 2, 3, 4],
+        "brief": [5],
+        "late": [7, 8, 9, 10, 11],
+    }
+    # As given in the first frame of each, with full score.
+    first = {row["id"]: row for row in reversed(rows_of(here / "boxes.csv"))}
+    assert {row["score"] for row in first.values()} == {"1.0000"}
+    assert boxes_of(here / "boxes.csv", "brief").tolist() == [[50, 10, 16, 30]]
+    with av.open("out.mp4") as written:
+        assert sum(1 for _ in written.decode(video=0)) == 12
+
+
+def test_json_lines_and_options_together(track, here, film):
+    lines = [
+        {"id": "dog", "frame": 3, "box": [50, 10, 16, 30]},
+        {"id": 1, "frame": 0, "box": [20, 20, 20, 20]},
+    ]
+    (here / "targets.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "\n")
+    arguments = ("--boxes", "targets.jsonl", "--box", BOX, "--save-boxes", "boxes.csv")
+    assert track(film, *arguments).code == 0
+    # The number 1 is taken in the file: the option's box is target 2.
+    found = frames_of(here / "boxes.csv")
+    assert {target_id: frames[0] for target_id, frames in found.items()} == {"2": 0, "1": 0, "dog": 3}
+
+
+def test_frames_count_from_the_films_first_also_after_start(track, here, film):
+    (here / "targets.csv").write_text(f"{HEADER}a,6,20,20,20,20\n")
+    arguments = ("--boxes", "targets.csv", "--save-boxes", "boxes.csv", "--start", "0.2")
+    assert track(film, *arguments).code == 0
+    assert frames_of(here / "boxes.csv") == {"a": [6, 7, 8, 9, 10, 11]}
+    outcome = track(film, *arguments[:-1], "0.4")
+    assert outcome.code == 2
+    assert "targets.csv, line 2: target a begins in frame 6, before the first frame that is tracked, 10" in (
+        outcome.err
+    )
+
+
+def test_text_of_one_late_target_keeps_its_place(track, here, film):
+    (here / "targets.csv").write_text(f"{HEADER}9,10,20,20,20,20\n")
+    assert track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.txt").code == 0
+    boxes = read_boxes_txt("boxes.txt")
+    assert np.isnan(boxes[:10]).all()
+    assert boxes[10].tolist() == [20, 20, 20, 20]
+    assert len(boxes) == 12
+
+
+def test_text_file_for_each_target(track, here, film):
+    arguments = ("--box", f"a={BOX}", "--box", f"b={OTHER}", "--save-boxes", "boxes_{id}.txt")
+    assert track(film, *arguments).code == 0
+    assert read_boxes_txt("boxes_a.txt")[0].tolist() == [20, 20, 20, 20]
+    assert read_boxes_txt("boxes_b.txt")[0].tolist() == [50, 10, 16, 30]
+    assert len(read_boxes_txt("boxes_b.txt")) == 12
+
+
+def test_documents_for_annotation_tools(track, here, film):
+    arguments = ("--box", f"car={BOX}", "--box", f"dog={OTHER}", "--save-boxes")
+    assert track(film, *arguments, "boxes.cvat.xml").code == 0
+    assert track(film, *arguments, "boxes.coco.json").code == 0
+    assert track(film, *arguments, "boxes", "--format", "mot").code == 0
+    root = ElementTree.parse("boxes.cvat.xml").getroot()
+    assert root.findtext("meta/task/name") == "street.mp4"
+    assert [(track.get("label"), len(track)) for track in root.findall("track")] == [("car", 12), ("dog", 12)]
+    content = json.loads((here / "boxes.coco.json").read_text())
+    assert (content["videos"][0]["width"], content["videos"][0]["height"]) == (96, 64)
+    assert content["videos"][0]["fps"] == 25.0
+    assert len(content["annotations"]) == 24
+    assert len((here / "boxes").read_text().splitlines()) == 24
+    assert not list(here.glob("*.journal"))
+
+
+def test_each_target_has_its_colour_and_name(track, here, film):
+    alone = track(film, "--box", BOX, "-o", "alone.mkv")
+    both = track(film, "--box", BOX, "--box", OTHER, "-o", "both.mkv")
+    assert alone.code == both.code == 0
+    pictures = []
+    for name in ("alone.mkv", "both.mkv"):
+        with av.open(name) as film_written:
+            pictures.append(next(film_written.decode(video=0)).to_ndarray(format="rgb24").astype(int))
+    # The second box is orange, on a ground that is grey without it.
+    red, _, blue = (pictures[1] - pictures[0])[15:38, 49:51].mean(axis=(0, 1))
+    assert red > 40
+    assert blue < -10
+
+
+def test_a_target_after_the_end_is_a_warning(track, here, film):
+    (here / "targets.csv").write_text(f"{HEADER}a,0,20,20,20,20\nlate,12,20,20,20,20\n")
+    outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv")
+    assert outcome.code == 0
+    expected = "warning: never followed, as the source ends before their first frame: target late\n"
+    assert outcome.err == expected
+    assert "target late: 0 frames\n" in outcome.out
+    assert "1 of 2 targets followed" in outcome.out
+
+
+def test_nobody_to_follow_yet_nor_ever(track, here, film):
+    (here / "targets.csv").write_text(f"{HEADER}late,500,20,20,20,20\n")
+    outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv")
+    assert outcome.code == 0
+    assert "no target followed; wrote boxes.csv" in outcome.out
+    assert len((here / "boxes.csv").read_text().splitlines()) == 1
+
+
+def test_documents_keep_what_there_was_when_the_source_breaks(track, here):
+    folder = make_folder(here / "pictures", [(96, 64)] * 4 + [(64, 64)])
+    arguments = ("--box", f"a={BOX}", "--box", f"b={OTHER}", "--save-boxes", "boxes.coco.json")
+    outcome = track(folder, *arguments)
+    assert outcome.code == 4
+    assert "broken off: 4 frames" in outcome.out
+    assert len(json.loads((here / "boxes.coco.json").read_text())["annotations"]) == 8
+
+
+REFUSED = {
+    "one id twice": (("--box", f"a={BOX}", "--box", f"a={OTHER}"), 3, "target a was marked already"),
+    "second box outside": (("--box", BOX, "--box", "96,0,5,5"), 3, "target 2 in frame 0: box"),
+    "second box is NaN": (("--box", BOX, "--box", "nan,0,5,5"), 3, "finite"),
+    "name without box": (("--box", "car="), 3, "takes X,Y,WIDTH,HEIGHT"),
+    "box without name": (("--box", f"={BOX}"), 3, "number or a name"),
+    "name with a bell": (("--box", f"c\x07r={BOX}"), 3, "can be printed"),
+    "two boxes and select": (("--box", BOX, "--box", OTHER, "--select"), 2, "either with --box"),
+    "file and select": (("--boxes", "good.csv", "--select"), 2, "either with --box"),
+    "file is missing": (("--boxes", "gone.csv"), 9, "cannot read boxes from gone.csv"),
+    "file is a film": (("--boxes", "film.csv"), 9, "is not a text file"),
+    "late box outside": (("--boxes", "outside.csv"), 3, "outside.csv, line 3: target b in frame 5: box"),
+    "text for two": (("--box", BOX, "--box", OTHER, "--save-boxes", "boxes.txt"), 6, "boxes_{id}.txt"),
+    "name that is a path": (
+        ("--box", f"../a={BOX}", "--save-boxes", "boxes_{id}.txt"),
+        6,
+        "cannot be part of a file's name",
+    ),
+    "unknown format": (("--box", BOX, "--save-boxes", "boxes.txt", "--format", "gif"), 2, "one of txt, csv"),
+    "output is the file of boxes": (
+        ("--boxes", "good.csv", "--save-boxes", "good.csv"),
+        6,
+        "is the input itself",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_before_anything_is_written(name, track, here, film):
+    options, code, words = REFUSED[name]
+    (here / "good.csv").write_text(f"{HEADER}a,0,20,20,20,20\n")
+    (here / "outside.csv").write_text(f"{HEADER}a,0,20,20,20,20\nb,5,96,20,20,20\n")
+    (here / "film.csv").write_bytes(film.read_bytes())
+    (here / "out.mp4").write_bytes(b"precious")
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+    outcome = track(film, *options, "-o", "out.mp4")
+    assert (outcome.code, outcome.err.count("\n")) == (code, 1), outcome
+    assert words in outcome.err
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+LINES = {
+    "no header": ("1,0,20,20,20,20\n", DataError, "line 1: expected a line id,frame,x,y,w,h"),
+    "column missing": ("id,frame,x,y,w\n", DataError, "line 1: expected a line"),
+    "column unknown": ("id,frame,x,y,w,h,lust\n", DataError, "line 1: expected a line"),
+    "column twice": ("id,frame,x,y,w,h,id\n", DataError, "line 1: expected a line"),
+    "only a header": (HEADER, DataError, "marks no target"),
+    "empty": ("", DataError, "line 1: expected a line"),
+    "cell missing": (f"{HEADER}1,0,20,20,20\n", BoxError, "line 2: expected 6 cells, got 5"),
+    "no id": (f"{HEADER},0,20,20,20,20\n", BoxError, "line 2: the id of a target"),
+    "frame is negative": (f"{HEADER}1,-1,20,20,20,20\n", BoxError, "line 2: the first frame of target 1"),
+    "frame is a fraction": (f"{HEADER}1,0.5,20,20,20,20\n", BoxError, "line 2: the first frame"),
+    "frame is a word": (f"{HEADER}1,now,20,20,20,20\n", BoxError, "line 2: the first frame"),
+    "frame beyond all films": (f"{HEADER}1,{'9' * 30},20,20,20,20\n", BoxError, "line 2: the first frame"),
+    "not a number": (f"{HEADER}\n1,0,20,x,20,20\n", BoxError, "line 3: target 1: a box is four numbers"),
+    "NaN": (f"{HEADER}1,0,20,nan,20,20\n", BoxError, "line 2: target 1: a box is finite"),
+    "no width": (f"{HEADER}1,0,20,20,0,20\n", BoxError, "positive width"),
+    "negative height": (f"{HEADER}1,0,20,20,9,-20\n", BoxError, "positive width"),
+    "id twice": (f"{HEADER}1,0,2,2,9,9\n01,4,2,2,9,9\n", BoxError, r"line 3: .* already \(.*line 2\)"),
+    "ends before it begins": ("id,frame,x,y,w,h,last\n1,5,2,2,9,9,4\n", BoxError, "ends in frame 4"),
+    "cell beyond all measure": (f"{HEADER}1,0,2,2,9,{'9' * 200_000}\n", BoxError, "line 2: not CSV"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_that_are_wrong_are_named(name, tmp_path):
+    text, kind, message = LINES[name]
+    (tmp_path / "targets.csv").write_text(text)
+    with pytest.raises(kind, match=message):
+        read_marks([], tmp_path / "targets.csv")
+
+
+JSON_LINES = {
+    "not JSON": ("{\n", "line 1: expected an object"),
+    "a list": ("[1]\n", "line 1: expected an object"),
+    "key missing": ('{"id": 1, "frame": 0}\n', "line 1: expected an object"),
+    "key unknown": ('{"id": 1, "frame": 0, "box": [1, 2, 3, 4], "lust": 4}\n', "line 1: expected an object"),
+    "id is a fraction": ('{"id": 1.5, "frame": 0, "box": [1, 2, 3, 4]}\n', "the id of a target"),
+    "id is true": ('{"id": true, "frame": 0, "box": [1, 2, 3, 4]}\n', "the id of a target"),
+    "frame is true": ('{"id": 1, "frame": true, "box": [1, 2, 3, 4]}\n', "whole number from 0"),
+    "three numbers": ('\n{"id": 1, "frame": 0, "box": [1, 2, 3]}\n', "line 2: target 1: a box is four"),
+    "box is null": ('{"id": 1, "frame": 0, "box": null}\n', "a box is four"),
+    "box is infinite": ('{"id": 1, "frame": 0, "box": [1, 2, 3, Infinity]}\n', "finite"),
+    "without end": ("[" * 100_000 + "\n", "line 1: expected an object"),
+}
+
+
+@pytest.mark.parametrize("name", JSON_LINES)
+def test_json_lines_that_are_wrong_are_named(name, tmp_path):
+    text, message = JSON_LINES[name]
+    (tmp_path / "targets.jsonl").write_text(text)
+    with pytest.raises(BoxError, match=message):
+        read_marks([], tmp_path / "targets.jsonl")
+
+
+def test_columns_in_any_order_with_spaces_and_a_mark_of_order(tmp_path):
+    text = '\ufeffFrame, ID ,w,h,x,y,last\r\n4,"a, b",30,40,10,20,9\r\n\r\n0,7,3,4,1,2,\r\n'
+    (tmp_path / "targets.csv").write_text(text, newline="")
+    first, second = read_marks([], tmp_path / "targets.csv")
+    assert (first.id, first.first_frame, first.last_frame, first.box_xywh) == ("a, b", 4, 9, (10, 20, 30, 40))
+    assert (second.id, second.first_frame, second.last_frame, second.box_xywh) == (7, 0, None, (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (["1,2,3,4", "1,2,3,4"], [1, 2]),
+        (["2=1,2,3,4", "1,2,3,4", "1,2,3,4"], [2, 1, 3]),
+        (["a=b=1,2,3,4", " c d =1 2 3 4"], ["a=b", "c d"]),
+        (["9" * 19 + "=1,2,3,4"], ["9" * 19]),
+    ],
+)
+def test_ids_of_options(options, ids):
+    assert [mark.id for mark in read_marks(options, None)] == ids
+
+
+def test_every_error_is_of_our_tree(tmp_path):
+    """Random bytes and random damage of a good file."""
+    random = np.random.default_rng(0)
+    good = b"id,frame,x,y,w,h,last\na,0,20,20,20,20,4\n7,3,1.5,2,3,4,\n"
+    for name in ("targets.csv", "targets.jsonl"):
+        for trial in range(300):
+            damaged = bytearray(good if trial % 3 else random.bytes(60))
+            for place in random.integers(len(damaged), size=trial % 5):
+                damaged[place] = random.integers(256)
+            (tmp_path / name).write_bytes(damaged)
+            try:
+                marks = read_marks([], tmp_path / name)
+            except AiATrackError:
+                continue
+            assert all(isinstance(mark, targets.TargetMark) for mark in marks)
+
+
+def test_many_targets_in_one_film(track, here):
+    source = make_film(here / "short.mp4", 3)
+    lines = [f"t{n},{n % 3},{n % 60},{n % 40},12,12\n" for n in range(40)]
+    (here / "targets.csv").write_text(HEADER + "".join(lines))
+    outcome = track(source, "--boxes", "targets.csv", "--save-boxes", "boxes.mot.txt", "-o", "out.mp4")
+    assert outcome.code == 0
+    assert len((here / "boxes.mot.txt").read_text().splitlines()) == 14 * 3 + 13 * 2 + 13
+    assert "40 of 40 targets followed" in outcome.out
