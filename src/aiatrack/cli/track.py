@@ -80,9 +80,9 @@ def track(
     # Boxes only, as CSV
     aiatrack track street.mp4 --box 120,80,64,48 --save-boxes boxes.csv
     # Several targets in one pass
-    aiatrack track street.mp4 --box car=120,80,64,48 --box dog=300,90,40,40 --save-boxes boxes.csv
+    aiatrack track street.mp4 --box car=120,80,64,48 --box 300,90,40,40
     # Targets that come and go
-    aiatrack track street.mp4 --boxes targets.csv --save-boxes street.cvat.xml
+    aiatrack track street.mp4 --boxes targets.csv --save-boxes out.cvat.xml
     # Ten seconds of a film, box drawn by hand
     aiatrack track street.mp4 --select --start 5 --end 15
     # A folder of images
