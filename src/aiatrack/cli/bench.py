@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line, step_progress
-from aiatrack.cli.track import parse_box
 from aiatrack.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def bench(
     )
     if (film is None) != (box is None):
         raise SettingsError("--film and --box go together: the box says what to follow in the film")
+    from aiatrack.cli.targets import parse_box
+
     boxes = [parse_box(text) for text in box or []]
     from aiatrack.cli.bench_table import print_report
     from aiatrack.timing.report import check_report_path, write_report

@@ -40,6 +40,21 @@ class TargetMark:
     origin: str
 
 
+def parse_box(text: str) -> Box:
+    """Read `X,Y,WIDTH,HEIGHT`.
+
+    Raises:
+        BoxError: not four numbers.
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise BoxError(
+            f"--box takes X,Y,WIDTH,HEIGHT in pixels, such as 120,80,64,48; got {text!r:.80}"
+        ) from error
+    return x, y, width, height
+
+
 def read_marks(options: Sequence[str], file: Path | None) -> list[TargetMark]:
     """Read targets from `--box [NAME=]X,Y,WIDTH,HEIGHT` and from `--boxes FILE`.
 
@@ -98,14 +113,7 @@ def check_marks(marks: Iterable[TargetMark], first_frame: int, width: int, heigh
 
 def _parse_option(text: str) -> tuple[TargetId | None, Box]:
     name, equals, numbers = text.rpartition("=")
-    try:
-        x, y, width, height = (float(part) for part in numbers.replace(",", " ").split())
-    except ValueError as error:
-        raise BoxError(
-            "--box takes X,Y,WIDTH,HEIGHT in pixels, such as 120,80,64,48, or with a name car=120,80,64,48; "
-            f"got {text!r:.80}"
-        ) from error
-    return (_parse_id(name, "--box") if equals else None), (x, y, width, height)
+    return (_parse_id(name, "--box") if equals else None), parse_box(numbers)
 
 
 def _parse_id(value: Any, where: str) -> TargetId:
