@@ -18,8 +18,9 @@ from aiatrack.config import (
     RefinedAttention,
     Refinement,
 )
-from aiatrack.model import AiATrack, Memory, build_network, load_network, save_weights
+from aiatrack.model import AiATrack, Memory, build_network, cell_padding, load_network, save_weights
 from aiatrack.model import network as network_module
+from aiatrack.model.frozen_norm import FrozenBatchNorm2d
 
 TINY = TINY_NETWORK.replace(dropout=0.0)
 SETTINGS = {kind: TINY.replace(combination=kind) for kind in (Combination.SEPARATE, Combination.MERGED)}
@@ -187,18 +188,48 @@ def test_long_only_ignores_the_ensemble():
     )
 
 
-@pytest.mark.parametrize("backbone", list(Backbone))
-def test_a_folded_network_is_the_unfolded_one(backbone):
-    network = randomized(TINY.replace(backbone=backbone))
-    crops, padding, _ = random_crops(2, TINY)
-    before = network.encode(crops, padding)
+def _answers(network: AiATrack):
+    """What each of the three verbs says, in float64."""
+    crops, padding, boxes = random_crops(2, network.settings)
+    boxes = boxes.double()
+    memory = network.encode(crops, padding)
+    reference = network.remember(memory, boxes)
+    short_term = [reference.short_term, network.remember(memory, boxes * 0.8).short_term]
+    counts = torch.tensor([[1, 2], [2, 0]])
+    return memory, reference, network.locate(memory, reference.long_term, short_term, counts)
+
+
+def _check_folding(network: AiATrack) -> None:
+    before = _answers(network.double())
     modules = len(list(network.modules()))
     network.fold()
+    folded = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     network.fold()  # a second time changes nothing
-    assert len(list(network.modules())) == modules and any(
-        isinstance(m, nn.Identity) for m in network.modules()
-    )
-    assert_close(network.encode(crops, padding), before)
+    assert all(torch.equal(folded[name], tensor) for name, tensor in network.state_dict().items())
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, FrozenBatchNorm2d)
+    assert len(list(network.modules())) == modules
+    assert not any(isinstance(module, norms) for module in network.modules())
+    assert_close(_answers(network), before, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("backbone", list(Backbone))
+def test_a_folded_network_is_the_unfolded_one(backbone):
+    _check_folding(randomized(TINY.replace(backbone=backbone)))
+
+
+@pytest.mark.parametrize("refinement", list(Refinement))
+@pytest.mark.parametrize("combination", list(Combination))
+def test_every_attention_folds(refinement, combination):
+    _check_folding(randomized(TINY.replace(refinement=refinement, combination=combination)))
+
+
+def test_known_positions_give_the_same_memory(tiny):
+    crops, padding, _ = random_crops(3, TINY)
+    positions = tiny.place(cell_padding(padding, TINY.grid_size))
+    assert_close(tiny.encode_placed(crops, positions), tiny.encode(crops, padding), tolerance=0)
+    shared = tiny.place(torch.zeros(1, 4, 4, dtype=torch.bool))
+    shared = type(shared)(*(part.expand(3, -1, -1) for part in shared))
+    assert_close(tiny.encode_placed(crops, shared), tiny.encode(crops, torch.zeros_like(padding)))
 
 
 def test_bytes_and_floats_are_the_same_pixels(tiny):

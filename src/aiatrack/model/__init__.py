@@ -3,7 +3,16 @@
 from aiatrack.model.attention import ProjectedReferences
 from aiatrack.model.complexity import Complexity, measure_complexity
 from aiatrack.model.heads import CornerPrediction
-from aiatrack.model.network import AiATrack, Location, Memory, Reference, build_network, target_region
+from aiatrack.model.network import (
+    AiATrack,
+    Location,
+    Memory,
+    Positions,
+    Reference,
+    build_network,
+    target_region,
+)
+from aiatrack.model.positions import cell_padding
 from aiatrack.model.published import read_published_checkpoint
 from aiatrack.model.roi_pooling import precise_roi_pool
 from aiatrack.model.weights import load_network, load_state, load_weights, save_weights
@@ -14,9 +23,11 @@ __all__ = [
     "CornerPrediction",
     "Location",
     "Memory",
+    "Positions",
     "ProjectedReferences",
     "Reference",
     "build_network",
+    "cell_padding",
     "load_network",
     "load_state",
     "load_weights",

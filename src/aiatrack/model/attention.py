@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from aiatrack.config import NetworkSettings, Refinement
-from aiatrack.model.refinement import build_refinement, log_multiplicity
+from aiatrack.model.refinement import (
+    InnerAttention,
+    build_refinement,
+    fold_scale,
+    log_multiplicity,
+    scaled,
+)
 
 
 class ProjectedReferences(NamedTuple):
@@ -36,6 +42,7 @@ class CorrelationAttention(nn.Module):
         self.output = nn.Linear(settings.channels, settings.channels)
         self.refinement = refinement
         self.dropout = nn.Dropout(settings.dropout)
+        self.logit_scale = math.sqrt(settings.heads / settings.channels)
 
     def project(self, key_tokens: Tensor, value_tokens: Tensor, positions: Tensor) -> ProjectedReferences:
         """Project one reference of each sample: tokens `(B, N_k, C)`, positions `(B, N_k, D)`; R is 1."""
@@ -59,18 +66,24 @@ class CorrelationAttention(nn.Module):
         """
         return self.output(self._attend(self.query(query_tokens), references, multiplicity))  # type: ignore[no-any-return]
 
+    def fold(self) -> None:
+        """Write the logits' scale, and what the refinement can, into projections; for inference only."""
+        self.logit_scale = fold_scale(self.query, self.logit_scale)
+        if isinstance(self.refinement, InnerAttention):
+            self.refinement.fold()
+
     def _attend(self, query: Tensor, references: ProjectedReferences, multiplicity: Tensor | None) -> Tensor:
-        head_query = self._split_heads(query[:, None])  # (B, H, 1, N_q, d)
+        head_query = self._split_heads(scaled(query, self.logit_scale)[:, None])  # (B, H, 1, N_q, d)
         head_key = self._split_heads(references.keys)  # (B, H, R, N_k, d)
         # One row per key: the correlation vectors that the refinement works on.
-        vectors = head_key @ (head_query / math.sqrt(head_query.shape[-1])).transpose(-2, -1)
+        vectors = head_key @ head_query.transpose(-2, -1)
         if self.refinement is not None:
             vectors = vectors + self.refinement(vectors, references.positions)
         if multiplicity is not None:
             vectors = vectors + log_multiplicity(multiplicity)[:, None, :, None, None]
-        weights = vectors.flatten(2, 3).transpose(-2, -1).softmax(dim=-1)  # (B, H, N_q, R N_k)
+        weights = vectors.flatten(2, 3).softmax(dim=-2)  # (B, H, R N_k, N_q)
         head_value = self._split_heads(references.values).flatten(2, 3)  # (B, H, R N_k, d)
-        found: Tensor = self.dropout(weights) @ head_value  # (B, H, N_q, d)
+        found: Tensor = self.dropout(weights).transpose(-2, -1) @ head_value  # (B, H, N_q, d)
         return found.transpose(1, 2).flatten(2)
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
@@ -90,6 +103,11 @@ class CascadeAttention(CorrelationAttention):
         self.second_query = nn.Linear(settings.channels, settings.channels)
         self.second_value = nn.Linear(settings.channels, settings.channels)
         self.second_output = nn.Linear(settings.channels, settings.channels)
+
+    def fold(self) -> None:
+        """Write the logits' scale into both queries; for inference only."""
+        fold_scale(self.second_query, self.logit_scale)
+        super().fold()
 
     def forward(
         self, query_tokens: Tensor, references: ProjectedReferences, multiplicity: Tensor | None = None

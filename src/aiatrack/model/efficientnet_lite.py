@@ -30,6 +30,17 @@ class SameConv2d(nn.Conv2d):
         """Pad `(B, C, H, W)` of even height and width where one padding for all sides does not do."""
         return F.pad(x, self.edges) if self.asymmetric else x
 
+    def fold_padding(self) -> None:
+        """Pad alike on all sides, under a kernel with a first row and column of zeros; for inference only.
+
+        A wider kernel costs less than a padded copy of the map where channels are filtered one by one.
+        """
+        if self.asymmetric and self.groups > 1:
+            self.weight = nn.Parameter(F.pad(self.weight, (1, 0, 1, 0)), requires_grad=False)
+            self.kernel_size = (self.kernel_size[0] + 1, self.kernel_size[1] + 1)
+            self.padding = (self.edges[0] + 1, self.edges[0] + 1)
+            self.asymmetric = False
+
 
 class InvertedResidual(nn.Module):
     """Expand by 1x1, filter by depth-wise convolution, project by 1x1 (Sandler et al., CVPR 2018)."""
@@ -53,8 +64,9 @@ class InvertedResidual(nn.Module):
         """`(B, C_in, H, W)` -> `(B, C_out, H / stride, W / stride)`."""
         shortcut = x
         if self._expand_conv is not None:
-            x = F.relu6(convolve_normalized(x, self._expand_conv, self._bn0))
-        x = F.relu6(convolve_normalized(self._depthwise_conv.pad(x), self._depthwise_conv, self._bn1))
+            x = F.relu6(convolve_normalized(x, self._expand_conv, self._bn0), inplace=True)
+        x = convolve_normalized(self._depthwise_conv.pad(x), self._depthwise_conv, self._bn1)
+        x = F.relu6(x, inplace=True)
         x = convolve_normalized(x, self._project_conv, self._bn2)
         return x + shortcut if self.residual else x
 
@@ -89,13 +101,19 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised `(B, 3, H, W)`, sides multiples of 16 -> `(B, 112, H / 16, W / 16)`."""
-        x = F.relu6(convolve_normalized(self._conv_stem.pad(images), self._conv_stem, self._bn0))
+        x = convolve_normalized(self._conv_stem.pad(images), self._conv_stem, self._bn0)
+        x = F.relu6(x, inplace=True)
         for block in self._blocks:
             x = block(x)
         return x
 
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        """The one that sees the pixels."""
+        return self._conv_stem
+
     def fold(self) -> None:
-        """Write the frozen norms into the convolutions, in place."""
+        """Write the frozen norms, and paddings where that pays, into the convolutions, in place."""
         norms = {
             "_conv_stem": "_bn0",
             "_expand_conv": "_bn0",
@@ -103,3 +121,6 @@ class EfficientNetLite0(nn.Module):
             "_project_conv": "_bn2",
         }
         fold_frozen_norms(self, norms)
+        for module in self.modules():
+            if isinstance(module, SameConv2d):
+                module.fold_padding()

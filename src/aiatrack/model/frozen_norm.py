@@ -1,4 +1,4 @@
-"""Batch norms whose statistics never move, folded into the convolution before them."""
+"""Batch norms whose statistics no longer move, folded into the layer before them."""
 
 from contextlib import nullcontext
 
@@ -72,7 +72,27 @@ def fold_frozen_norms(module: nn.Module, pairs: dict[str, str]) -> None:
             convolution, norm = getattr(owner, convolution_name, None), getattr(owner, norm_name, None)
             if not (isinstance(convolution, nn.Conv2d) and isinstance(norm, FrozenBatchNorm2d)):
                 continue
-            scale, shift = norm.scale_and_shift()
-            convolution.weight.mul_(scale[:, None, None, None])
-            convolution.bias = nn.Parameter(shift.clone(), requires_grad=False)
+            _absorb(convolution, *norm.scale_and_shift())
             setattr(owner, norm_name, nn.Identity())
+
+
+@torch.no_grad()
+def fold_norm(layer: nn.Conv2d | nn.Linear, norm: nn.Module) -> nn.Module:
+    """Write what a trained batch norm does in evaluation into the layer before it, in place.
+
+    Returns:
+        What now stands for the norm: an identity. Anything but a batch norm is left alone and returned.
+    """
+    if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+        return norm
+    assert norm.running_mean is not None and norm.running_var is not None  # built with statistics
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    _absorb(layer, scale, norm.bias - norm.running_mean * scale)
+    return nn.Identity()
+
+
+def _absorb(layer: nn.Conv2d | nn.Linear, scale: Tensor, shift: Tensor) -> None:
+    """Make a layer return its output times scale plus shift, both `(C_out,)`."""
+    layer.weight.mul_(scale.view(-1, *[1] * (layer.weight.dim() - 1)))
+    bias = shift if layer.bias is None else layer.bias * scale + shift
+    layer.bias = nn.Parameter(bias.clone(), requires_grad=False)

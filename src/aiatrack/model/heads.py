@@ -1,12 +1,13 @@
 """Where the target is, and how well a box fits it: the corner head (STARK) and the IoU head (ATOM)."""
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from aiatrack.boxes import xywh_to_xyxy
+from aiatrack.model.frozen_norm import fold_norm
 from aiatrack.model.roi_pooling import precise_roi_pool
 
 
@@ -40,6 +41,11 @@ class CornerHead(nn.Module):
         corners = (self._expectation(top_left_scores), self._expectation(bottom_right_scores))
         return CornerPrediction(torch.cat(corners, dim=-1), top_left_scores, bottom_right_scores)
 
+    def fold(self) -> None:
+        """Write the batch norms into the convolutions before them, in place; for inference only."""
+        _fold_blocks(self.top_left)
+        _fold_blocks(self.bottom_right)
+
     def _expectation(self, scores: Tensor) -> Tensor:
         """`(B, G, G)` logits -> `(B, 2)` mean x and y, in float32 whatever the scores are in."""
         probability = scores.float().flatten(1).softmax(dim=-1).view(scores.shape)
@@ -59,7 +65,7 @@ class IoUHead(nn.Module):
         widths = (in_channels, channels, channels)
         self.convolutions = nn.Sequential(*(convolution_block(width, channels) for width in widths))
         self.hidden = nn.Linear(channels * self.bins**2, channels)
-        self.hidden_norm = nn.BatchNorm1d(channels)
+        self.hidden_norm: nn.Module = nn.BatchNorm1d(channels)
         self.output = nn.Linear(channels, 1)
 
     def forward(self, tokens: Tensor, boxes_xywh: Tensor) -> Tensor:
@@ -78,6 +84,11 @@ class IoUHead(nn.Module):
         score = self.output(torch.relu(self.hidden_norm(hidden)))
         return score.view(boxes_xywh.shape[:2])  # type: ignore[no-any-return]
 
+    def fold(self) -> None:
+        """Write the batch norms into the layers before them, in place; for inference only."""
+        _fold_blocks(self.convolutions)
+        self.hidden_norm = fold_norm(self.hidden, self.hidden_norm)
+
 
 def tokens_to_map(tokens: Tensor, grid_size: int) -> Tensor:
     """`(B, N, C)` row-major tokens -> `(B, C, G, G)`."""
@@ -86,9 +97,15 @@ def tokens_to_map(tokens: Tensor, grid_size: int) -> Tensor:
 
 def convolution_block(in_channels: int, out_channels: int) -> nn.Sequential:
     """3x3 convolution with bias, batch norm, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.BatchNorm2d(out_channels), nn.ReLU()
-    )
+    convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+
+
+def _fold_blocks(stack: nn.Sequential) -> None:
+    for block in stack:
+        if isinstance(block, nn.Sequential):
+            convolution, norm, _ = block
+            block[1] = fold_norm(cast(nn.Conv2d, convolution), norm)
 
 
 def _corner_stack(in_channels: int, channels: int) -> nn.Sequential:

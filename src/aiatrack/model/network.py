@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aiatrack.boxes import xywh_to_xyxy, xyxy_to_xywh
 from aiatrack.config import Backbone, Marking, NetworkSettings
-from aiatrack.model.attention import ProjectedReferences
+from aiatrack.model.attention import CorrelationAttention, ProjectedReferences
 from aiatrack.model.efficientnet_lite import EfficientNetLite0
 from aiatrack.model.heads import CornerHead, IoUHead, tokens_to_map
 from aiatrack.model.positions import cell_padding, sine_positions
@@ -27,6 +27,15 @@ class Memory(NamedTuple):
     """`(B, N, C)`"""
     inner_positions: Tensor
     """`(B, N, D)`, where each token lies among the unpadded ones."""
+
+
+class Positions(NamedTuple):
+    """Sine encodings of where each cell of a crop lies among the unpadded ones."""
+
+    outer: Tensor
+    """`(B, N, C)`, for the encoder's queries and keys."""
+    inner: Tensor
+    """`(B, N, D)`, for the inner attention."""
 
 
 class Reference(NamedTuple):
@@ -57,7 +66,8 @@ class AiATrack(nn.Module):
     """Backbone, encoder with AiA, long/short-term decoder with AiA, corner head and IoU head."""
 
     mean: Tensor
-    std: Tensor
+    std: Tensor | None
+    """None once folded into the first convolution."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -82,15 +92,24 @@ class AiATrack(nn.Module):
             crops: `(B, S, S, 3)` RGB in [0, 255], uint8 or float.
             padding: `(B, S, S)` bool, True where the crop lies outside the frame.
         """
+        return self.encode_placed(crops, self.place(cell_padding(padding, self.settings.grid_size)))
+
+    def place(self, padding: Tensor) -> Positions:
+        """Position encodings for a padding mask `(B, G, G)` at the feature grid."""
+        outer = sine_positions(padding, self.settings.channels)
+        return Positions(outer, sine_positions(padding, self.settings.inner_channels))
+
+    def encode_placed(self, crops: Tensor, positions: Positions) -> Memory:
+        """Encode crops as `encode` does, with position encodings that are known already."""
+        images = crops - self.mean
+        if self.std is not None:
+            images = images / self.std
         # Permuting channels-last data gives PyTorch's channels-last layout, the faster one for convolutions.
-        images = ((crops - self.mean) / self.std).permute(0, 3, 1, 2)
-        tokens = self.bottleneck(self.backbone(images)).flatten(2).transpose(1, 2)  # (B, N, C)
-        cells = cell_padding(padding, self.settings.grid_size)
-        positions = sine_positions(cells, self.settings.channels)
-        inner_positions = sine_positions(cells, self.settings.inner_channels)
+        features = self.bottleneck(self.backbone(images.permute(0, 3, 1, 2)))
+        tokens = features.flatten(2).transpose(1, 2)  # (B, N, C)
         for layer in self.encoder:
-            tokens = layer(tokens, positions, inner_positions)
-        return Memory(tokens, inner_positions)
+            tokens = layer(tokens, *positions)
+        return Memory(tokens, positions.inner)
 
     def remember(self, memory: Memory, boxes_xywh: Tensor) -> Reference:
         """Mark the target in an encoded crop and compute what the decoder needs of it as a reference.
@@ -138,8 +157,20 @@ class AiATrack(nn.Module):
         return Location(boxes_xywh, scores, corners.top_left_scores, corners.bottom_right_scores, embeddings)
 
     def fold(self) -> None:
-        """Write frozen norms into their convolutions, in place; for inference only, exact to rounding."""
+        """Write norms, scales and residuals into the weights beside them, in place.
+
+        For inference only, exact to rounding; a second time changes nothing.
+        """
         self.backbone.fold()
+        self.corner_head.fold()
+        self.iou_head.fold()
+        for module in self.modules():
+            if isinstance(module, CorrelationAttention):
+                module.fold()
+        if self.std is not None:
+            with torch.no_grad():
+                self.backbone.first_convolution.weight.div_(self.std[:, None, None])
+            self.std = None
 
     def _embed(self, memory: Memory, boxes_xywh: Tensor) -> Tensor:
         """Mean of the tokens inside a `(B, 4)` box of each: `(B, C)`."""

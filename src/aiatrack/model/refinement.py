@@ -32,6 +32,8 @@ class InnerAttention(nn.Module):
         self.value_norm = nn.LayerNorm(query_tokens)
         self.output = nn.Linear(query_tokens, query_tokens)
         self.dropout = nn.Dropout(dropout)
+        self.logit_scale = 1 / math.sqrt(inner_channels)
+        self.residual = True
 
     def forward(self, vectors: Tensor, key_positions: Tensor) -> Tensor:
         """Return the correction to add to the correlation vectors.
@@ -44,9 +46,18 @@ class InnerAttention(nn.Module):
         if self.positions:
             reduced = reduced + key_positions[:, None]
         query, key = self.query(reduced), self.key(reduced)
-        agreement = (query / math.sqrt(query.shape[-1])) @ key.transpose(-2, -1)
+        agreement = scaled(query, self.logit_scale) @ key.transpose(-2, -1)
         values = self.dropout(agreement.softmax(dim=-1)) @ self.value_norm(vectors)
-        return values + self.output(values)  # type: ignore[no-any-return]
+        correction = self.output(values)
+        return values + correction if self.residual else correction  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Write I + W'_o into one matrix and the logits' scale into the query; for inference only."""
+        self.logit_scale = fold_scale(self.query, self.logit_scale)
+        if self.residual:
+            self.output.weight.diagonal().add_(1)
+            self.residual = False
 
 
 class MapConvolution(nn.Module):
@@ -86,6 +97,19 @@ def build_refinement(settings: NetworkSettings) -> nn.Module | None:
     if settings.refinement is Refinement.CONVOLUTION:
         return MapConvolution(settings.tokens, settings.inner_channels)
     return None
+
+
+def scaled(tokens: Tensor, scale: float) -> Tensor:
+    """Multiply; by one for free."""
+    return tokens if scale == 1 else tokens * scale
+
+
+@torch.no_grad()
+def fold_scale(projection: nn.Linear, scale: float) -> float:
+    """Write a scale of a projection's output into it, in place; returns the scale that remains, one."""
+    projection.weight.mul_(scale)
+    projection.bias.mul_(scale)
+    return 1.0
 
 
 def log_multiplicity(multiplicity: Tensor) -> Tensor:

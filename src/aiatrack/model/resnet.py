@@ -29,9 +29,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(B, C_in, H, W)` -> `(B, 4 channels, H / stride, W / stride)`."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = F.relu(convolve_normalized(x, self.conv1, self.bn1))
-        x = F.relu(convolve_normalized(x, self.conv2, self.bn2))
-        return F.relu(convolve_normalized(x, self.conv3, self.bn3) + shortcut)
+        x = F.relu(convolve_normalized(x, self.conv1, self.bn1), inplace=True)
+        x = F.relu(convolve_normalized(x, self.conv2, self.bn2), inplace=True)
+        return F.relu(convolve_normalized(x, self.conv3, self.bn3) + shortcut, inplace=True)
 
 
 class Projection(nn.Sequential):
@@ -69,11 +69,16 @@ class ResNet50(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised `(B, 3, H, W)` -> `(B, 1024, H / 16, W / 16)`."""
-        x = F.relu(convolve_normalized(images, self.conv1, self.bn1))
+        x = F.relu(convolve_normalized(images, self.conv1, self.bn1), inplace=True)
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         x = self.layer1(x)
         x = self.layer2(x)
         return self.layer3(x)  # type: ignore[no-any-return]
+
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        """The one that sees the pixels."""
+        return self.conv1
 
     def fold(self) -> None:
         """Write the frozen norms into the convolutions, in place."""
