@@ -96,6 +96,26 @@ def test_track_is_start_and_updates(tiny_weights):
     assert list(aiatrack.track(np.stack(frames), BOX, **options)) == by_hand
 
 
+@pytest.mark.parametrize(
+    ("boxes", "ids"), [([BOX, (50, 10, 16, 30)], [1, 2]), ({"car": BOX, 7: (50, 10, 16, 30)}, ["car", 7])]
+)
+def test_track_many_is_adds_and_updates(boxes, ids, tiny_weights):
+    frames = [image(index) for index in range(4)]
+    results = list(aiatrack.track_many(frames, boxes, model=tiny_weights, device="cpu", ensemble_size=1))
+    assert [list(of_frame) for of_frame in results] == [ids] * 4
+    assert [of_frame[ids[1]].frame_index for of_frame in results] == [0, 1, 2, 3]
+    assert results[0][ids[1]].box_xywh == (50, 10, 16, 30)
+    tracker = aiatrack.load_multi_tracker(tiny_weights, "cpu", ensemble_size=1)
+    for target_id, box in zip(ids, (BOX, (50, 10, 16, 30)), strict=True):
+        tracker.add(frames[0], box, target_id)
+    assert results[1:] == [tracker.update(frame) for frame in frames[1:]]
+
+
+def test_track_many_names_what_is_wrong(tiny_weights):
+    with pytest.raises(BoxError, match="outside the 96 x 64 frame"):
+        next(aiatrack.track_many([image()], [BOX, (200, 0, 5, 5)], model=tiny_weights, device="cpu"))
+
+
 def test_track_takes_a_part(tiny_weights):
     frames = [(image(index), index / 10) for index in range(8)]
     results = aiatrack.track(frames, BOX, model=tiny_weights, device="cpu", start_s=0.2, end_s=0.5)

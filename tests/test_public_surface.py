@@ -19,6 +19,7 @@ NAMES = {
     "load_tracker",
     "open_frames",
     "track",
+    "track_many",
 }
 
 

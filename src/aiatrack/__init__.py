@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from aiatrack.api import load_multi_tracker, load_tracker, track
+    from aiatrack.api import load_multi_tracker, load_tracker, track, track_many
     from aiatrack.config import TrackingSettings
     from aiatrack.errors import AiATrackError
     from aiatrack.integrations.opencv import OpenCVTracker
@@ -32,6 +32,7 @@ _HOMES = {
     "load_tracker": "aiatrack.api",
     "open_frames": "aiatrack.video",
     "track": "aiatrack.api",
+    "track_many": "aiatrack.api",
 }
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "load_tracker",
     "open_frames",
     "track",
+    "track_many",
 ]
 
 

@@ -11,6 +11,7 @@ from aiatrack.api.tracking import (
     read_model_settings,
     select_device,
     track,
+    track_many,
 )
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "read_model_settings",
     "select_device",
     "track",
+    "track_many",
 ]

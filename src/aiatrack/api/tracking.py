@@ -1,13 +1,13 @@
 """Assemble trackers: names and paths in, ready objects out."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
 from aiatrack.config import ModelSettings, TrackingSettings, benchmark_tracking, load_preset, preset_names
 from aiatrack.errors import SettingsError, WeightsError
-from aiatrack.tracking import Color, MultiTracker, Network, Tracker, TrackResult
+from aiatrack.tracking import Color, MultiTracker, Network, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
 
@@ -115,6 +115,54 @@ def track(
         first = next(frames)
         tracker = load_tracker(model, device, benchmark=benchmark, **tracking)
         yield tracker.start(first.image, box)
+        for frame in frames:
+            yield tracker.update(frame.image)
+
+
+def track_many(
+    source: SourceLike,
+    boxes: Mapping[TargetId, Sequence[float]] | Sequence[Sequence[float]],
+    *,
+    model: str | Path = "lite",
+    device: str = "auto",
+    start_s: float | None = None,
+    end_s: float | None = None,
+    benchmark: str | None = None,
+    **tracking: Any,
+) -> Generator[dict[TargetId, TrackResult], None, None]:
+    """Follow several targets through a film, folder, camera, stream or iterable in one pass; see `track`.
+
+    For targets that come and go, use `load_multi_tracker` in a loop of your own.
+
+    Args:
+        source: as in `track`.
+        boxes: left, top, width, height of each target in the first frame, px: by id, a number or a name, or
+            one after the other, which numbers targets from 1.
+        model: as in `load_tracker`.
+        device: as in `load_tracker`.
+        start_s: as in `track`.
+        end_s: as in `track`.
+        benchmark: as in `load_tracker`.
+        **tracking: as in `load_tracker`.
+
+    Yields:
+        A result for each id, frame after frame, the first being the boxes as given.
+
+    Raises:
+        AiATrackError: as in `track`.
+
+    Example:
+        >>> boxes = {"car": (120, 80, 64, 48), "dog": (300, 90, 40, 40)}  # doctest: +SKIP
+        >>> for results in track_many("street.mp4", boxes):  # doctest: +SKIP
+        ...     print(results["car"].box_xywh, results["dog"].state)
+    """
+    with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
+        first = next(frames)
+        tracker = load_multi_tracker(model, device, benchmark=benchmark, **tracking)
+        marked = boxes.items() if isinstance(boxes, Mapping) else enumerate(boxes, start=1)
+        for target_id, box in marked:
+            tracker.add(first.image, box, target_id)
+        yield dict(tracker.latest)
         for frame in frames:
             yield tracker.update(frame.image)
 

@@ -1,0 +1,76 @@
+"""Results as supervision.Detections: what its annotators are given."""
+
+import builtins
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiatrack.errors import MissingExtraError, SettingsError
+from aiatrack.integrations.supervision import to_detections
+from aiatrack.tracking import TargetState, TrackResult
+
+ONE = TrackResult((10.0, 20.5, 30.0, 40.0), 0.5, 3, False, 1)
+UNSURE = TrackResult((50.0, 20.0, 8.0, 9.0), 0.0, 3, False, 4, 0.375, TargetState.UNCERTAIN)
+LOST = TrackResult((70.0, 20.0, 8.0, 9.0), -0.5, 3, False, 9, 0.125, TargetState.LOST)
+ALL = {result.id: result for result in (ONE, UNSURE, LOST)}
+
+
+@pytest.fixture
+def supervision():
+    return pytest.importorskip("supervision")
+
+
+def test_fields(supervision):
+    found = to_detections(ALL, include_lost=True)
+    assert isinstance(found, supervision.Detections)
+    assert found.xyxy.tolist() == [[10, 20.5, 40, 60.5], [50, 20, 58, 29], [70, 20, 78, 29]]
+    assert found.confidence.tolist() == [0.75, 0.375, 0.125]
+    assert found.tracker_id.tolist() == [1, 4, 9]
+    assert found.data["id"].tolist() == ["1", "4", "9"]
+    assert found.data["state"].tolist() == ["tracked", "uncertain", "lost"]
+    assert found.data["score"].tolist() == [0.5, 0.0, -0.5]
+
+
+def test_the_lost_are_left_out(supervision):
+    assert to_detections(ALL).tracker_id.tolist() == [1, 4]
+    assert len(to_detections(LOST)) == 0
+    assert len(to_detections({})) == 0
+
+
+def test_one_result_and_lists(supervision):
+    assert to_detections(ONE).tracker_id.tolist() == [1]
+    assert to_detections([UNSURE, ONE]).tracker_id.tolist() == [4, 1]
+
+
+def test_names_need_numbers(supervision):
+    named = TrackResult((1.0, 2.0, 3.0, 4.0), 0.5, 0, False, "car")
+    with pytest.raises(SettingsError, match="'car'"):
+        to_detections(named)
+    found = to_detections(named, numbers={"car": 5})
+    assert (found.tracker_id.tolist(), found.data["id"].tolist()) == ([5], ["car"])
+
+
+def test_annotators_take_them(supervision):
+    picture = np.zeros((80, 100, 3), np.uint8)
+    drawn = supervision.BoxAnnotator(thickness=1).annotate(picture.copy(), to_detections(ALL))
+    assert drawn[40, 10].any()
+    assert not drawn[25, 70].any()
+    supervision.LabelAnnotator().annotate(picture, to_detections(ALL))
+    # Detections can be filtered, joined and sliced, with all that is kept of each.
+    sure = (found := to_detections(ALL))[found.confidence > 0.5]
+    assert sure.data["state"].tolist() == ["tracked"]
+    assert len(supervision.Detections.merge([sure, found])) == 3
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch):
+    found = builtins.__import__
+
+    def find(module: str, *rest: Any, **more: Any) -> Any:
+        if module == "supervision":
+            raise ImportError(module)
+        return found(module, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", find)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aiatrack\[supervision\]'"):
+        to_detections(ONE)
