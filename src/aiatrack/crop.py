@@ -160,30 +160,37 @@ def cut_regions(frame: Image, windows: Sequence[CropWindow], color: Color = "rgb
     """
     size = windows[0].size
     images = np.empty((len(windows), size, size, 3), np.uint8)
-    padding = np.zeros((len(windows), size, size), np.bool_)
-    for window, image, mask in zip(windows, images, padding, strict=True):
-        _cut(frame, window, image, mask)
+    for window, image in zip(windows, images, strict=True):
+        _cut(frame, window, image)
         if color == "bgr":
             cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return images, padding
+    return images, padding_masks(frame.shape, windows)
 
 
-def _cut(frame: Image, window: CropWindow, image: Image, padding: Mask) -> None:
-    """Fill in `(S, S, 3)` crop and `(S, S)` padding, all False before, of one window."""
-    rows = _covered(window.top, window.side, frame.shape[0])
-    columns = _covered(window.left, window.side, frame.shape[1])
+def padding_masks(frame_shape: tuple[int, ...], windows: Sequence[CropWindow]) -> Mask:
+    """Where windows of one size leave a frame of a shape `(H, W, ...)`, in their crops: `(B, S, S)`."""
+    size = windows[0].size
+    masks = np.zeros((len(windows), size, size), np.bool_)
+    for window, mask in zip(windows, masks, strict=True):
+        covered = _covered_axes(frame_shape, window)
+        if any(along.stop - along.start < window.side for along in covered):
+            rows, columns = (_interior(along, window.side, size) for along in covered)
+            np.logical_not(np.logical_and.outer(rows, columns), out=mask)
+    return masks
+
+
+def _cut(frame: Image, window: CropWindow, image: Image) -> None:
+    """Fill in the `(S, S, 3)` crop of one window."""
+    rows, columns = _covered_axes(frame.shape, window)
     covered = frame[rows.pixels, columns.pixels]
     if covered.shape[:2] == (window.side, window.side):
         cv2.resize(covered, (window.size, window.size), dst=image)
-        return
-    if window.side > _MAX_PADDED_REDUCTION * window.size:
+    elif window.side > _MAX_PADDED_REDUCTION * window.size:
         _sample_region(frame, window, rows, columns, image)
     else:
         region = np.zeros((window.side, window.side, 3), np.uint8)
         region[rows.start : rows.stop, columns.start : columns.stop] = covered
         cv2.resize(region, (window.size, window.size), dst=image)
-    inside = (_interior(along, window.side, window.size) for along in (rows, columns))
-    np.logical_not(np.logical_and.outer(*inside), out=padding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +205,12 @@ class _Covered:
     def pixels(self) -> slice:
         """The part, in pixels of the frame."""
         return slice(self.first_pixel, self.first_pixel + self.stop - self.start)
+
+
+def _covered_axes(frame_shape: tuple[int, ...], window: CropWindow) -> tuple[_Covered, _Covered]:
+    """Of rows and of columns."""
+    rows = _covered(window.top, window.side, frame_shape[0])
+    return rows, _covered(window.left, window.side, frame_shape[1])
 
 
 def _covered(origin: int, side: int, frame_length: int) -> _Covered:

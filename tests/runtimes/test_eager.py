@@ -10,6 +10,7 @@ from tiny_network import TINY_NETWORK
 from aiatrack.config import TrackingSettings
 from aiatrack.model import build_network
 from aiatrack.runtimes import EagerNetwork
+from aiatrack.runtimes.position_cache import PositionCache
 from aiatrack.tracking import Network, ReferenceSet, Tracker
 
 SETTINGS = TINY_NETWORK
@@ -111,3 +112,42 @@ def test_a_tracker_runs_on_it(eager, ensemble_size):
     assert runs[0] == runs[1], "equal input, equal output"
     assert all(np.isfinite(result.box_xywh).all() and np.isfinite(result.score) for result in runs[0])
     assert [result.frame_index for result in runs[0]] == [1, 2, 3, 4]
+
+
+def test_crops_padded_alike_share_their_positions_with_their_references(eager):
+    crops, padding, boxes = inputs(3)
+    padding[1] = False
+    memory = eager.encode(crops, padding)
+    references = eager.remember(memory, [2, 0, 1], boxes)
+    places = [reference.short_term.positions.data_ptr() for reference in references]
+    assert places[0] == places[1] != places[2]
+    again = eager.encode(crops[:1], padding[:1])
+    assert again.inner_positions[0].data_ptr() == places[0]
+
+
+def test_only_the_latest_padding_patterns_are_kept():
+    cache = PositionCache(module(), torch.device("cpu"))
+    masks = np.zeros((60, 64, 64), bool)
+    for i in range(60):
+        masks[i, : i % 5 * 16, : i // 5 * 4] = True
+    found = [cache.look_up(mask[None])[0] for mask in masks]
+    expected = module().encode(torch.zeros(60, 64, 64, 3), torch.from_numpy(masks)).inner_positions
+    np.testing.assert_array_equal(torch.cat([positions.inner for positions in found]), expected)
+    assert len(cache._known) <= 32
+    assert cache.look_up(masks[-1:])[0] is found[-1]
+
+
+def test_bfloat16_is_close_and_its_answers_are_float32():
+    crops, padding, boxes = inputs(2)
+    answers, references = [], []
+    for bf16 in (False, True):
+        network = EagerNetwork(module(), torch.device("cpu"), bf16=bf16)
+        memory = network.encode(crops, padding)
+        references = network.remember(memory, [0, 1], boxes)
+        sets = [ReferenceSet(each.long_term, [each.short_term], [1]) for each in references]
+        answers.append(network.locate(memory, sets))
+    assert references[0].long_term.keys.dtype == torch.bfloat16, "half the memory"
+    for exact, rounded in zip(*map(astuple, answers), strict=True):
+        assert rounded.dtype == np.float32
+        np.testing.assert_allclose(rounded, exact, atol=0.05 * np.abs(exact).max())
+        assert (rounded != exact).any()

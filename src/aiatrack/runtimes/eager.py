@@ -1,15 +1,25 @@
 """The network in eager PyTorch, behind the three verbs of tracking."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from aiatrack.model import AiATrack, Memory, ProjectedReferences
+from aiatrack.model import AiATrack, Location, Memory, Positions, ProjectedReferences, Reference
+from aiatrack.runtimes.position_cache import PositionCache, stack_positions
 from aiatrack.tracking import LocatedTargets, ReferenceSet
+
+
+class EagerMemory(NamedTuple):
+    """Encoded crops, on the device."""
+
+    batch: Memory
+    inner_positions: Sequence[Tensor]
+    """B of `(1, N, D)`; crops padded alike share one, and so do the references made of them."""
 
 
 class EagerReference(NamedTuple):
@@ -23,18 +33,23 @@ class EagerReference(NamedTuple):
 class EagerNetwork:
     """Runs an `AiATrack` module on a device; NumPy goes in and comes out, handles stay on the device.
 
-    The module is taken over: switched to evaluation, folded, moved.
+    The module is taken over: switched to evaluation, folded, moved, and rounded if `bf16` asks for it.
 
     Args:
         network: with its weights loaded.
         device: where to run it.
+        bf16: multiply matrices and convolve in bfloat16; boxes and scores are computed in float32 still.
     """
 
-    def __init__(self, network: AiATrack, device: torch.device) -> None:
+    def __init__(self, network: AiATrack, device: torch.device, *, bf16: bool = False) -> None:
         network.eval().requires_grad_(False)
         network.fold()
+        if bf16:
+            _round_weights(network)
         self._network = network.to(device)
         self._device = device
+        self._bf16 = bf16
+        self._positions = PositionCache(self._network, device)
 
     @property
     def crop_size(self) -> int:
@@ -42,34 +57,61 @@ class EagerNetwork:
         return self._network.settings.crop_size
 
     @torch.inference_mode()
-    def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> Memory:
-        """Encode `(B, S, S, 3)` RGB crops with their `(B, S, S)` padding."""
-        return self._network.encode(self._upload(crops), self._upload(padding))
+    def encode(self, crops: npt.NDArray[np.uint8] | Tensor, padding: npt.NDArray[np.bool_]) -> EagerMemory:
+        """Encode `(B, S, S, 3)` RGB crops, which may lie on the device, with their `(B, S, S)` padding."""
+        positions = self._positions.look_up(padding)
+        on_device = crops if isinstance(crops, Tensor) else self._upload(crops)
+        with self._rounding():
+            batch = self._encode(on_device, stack_positions(positions))
+        return EagerMemory(batch, [part.inner for part in positions])
 
     @torch.inference_mode()
     def remember(
-        self, memory: Memory, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
+        self, memory: EagerMemory, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
     ) -> list[EagerReference]:
         """Turn some crops of a memory into references, given their boxes normalised to the crop."""
         chosen = torch.as_tensor(rows, device=self._device)
-        picked = Memory(*(part[chosen] for part in memory))
-        reference = self._network.remember(picked, self._upload(boxes_xywh))
+        picked = Memory(*(part[chosen] for part in memory.batch))
+        with self._rounding():
+            reference = self._remember(picked, self._upload(boxes_xywh))
         embeddings = reference.embedding.float().cpu().numpy()
-        long_terms, short_terms = _separate(reference.long_term), _separate(reference.short_term)
+        positions = [memory.inner_positions[row] for row in rows]
+        long_terms = _separate(reference.long_term, positions)
+        short_terms = _separate(reference.short_term, positions)
         return [EagerReference(*parts) for parts in zip(long_terms, short_terms, embeddings, strict=True)]
 
     @torch.inference_mode()
-    def locate(self, search: Memory, references: Sequence[ReferenceSet]) -> LocatedTargets:
+    def locate(self, search: EagerMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find a target in each search region, given a set of references for each."""
         long_term = _join([target.long_term for target in references], dim=0)
         short_term, multiplicity = _stack_ensembles(references)
-        counts = None if multiplicity is None else self._upload(multiplicity)
-        location = self._network.locate(search, long_term, short_term, counts)
+        # Counts that are all one change nothing, and adding their logarithms is a pass over the largest map.
+        counts = None if (multiplicity == 1).all() else self._upload(multiplicity)
+        with self._rounding():
+            location = self._locate(search.batch, long_term, short_term, counts)
         # One transfer: on a GPU every copy back is a synchronisation.
         corner_scores = torch.stack((location.top_left_scores, location.bottom_right_scores), dim=1)
         parts = (location.boxes_xywh, location.scores[:, None], corner_scores.flatten(1), location.embeddings)
         packed = torch.cat([part.float() for part in parts], dim=1).cpu().numpy()
         return unpack_location(packed, self._network.settings.grid_size)
+
+    def _encode(self, crops: Tensor, positions: Positions) -> Memory:
+        return self._network.encode_placed(crops, positions)
+
+    def _remember(self, memory: Memory, boxes_xywh: Tensor) -> Reference:
+        return self._network.remember(memory, boxes_xywh)
+
+    def _locate(
+        self,
+        search: Memory,
+        long_term: ProjectedReferences,
+        short_term: list[ProjectedReferences],
+        counts: Tensor | None,
+    ) -> Location:
+        return self._network.locate(search, long_term, short_term, counts)
+
+    def _rounding(self) -> AbstractContextManager[None]:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
 
     def _upload(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self._device, non_blocking=True)
@@ -82,22 +124,35 @@ def unpack_location(packed: npt.NDArray[np.float32], grid_size: int) -> LocatedT
     return LocatedTargets(packed[:, :4], packed[:, 4], corner_scores, packed[:, 5 + cells :])
 
 
-def _separate(references: ProjectedReferences) -> list[ProjectedReferences]:
-    """Cut a batch into its members, each in memory of its own: they are let go one by one."""
-    if len(references.keys) == 1:
-        return [references]
-    rows = range(len(references.keys))
-    return [ProjectedReferences(*(part[row : row + 1].clone() for part in references)) for row in rows]
+def _round_weights(network: AiATrack) -> None:
+    """Store in bfloat16 what autocast would round at every call: the weights of its matrix products."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.to(torch.bfloat16)
+
+
+def _separate(references: ProjectedReferences, positions: Sequence[Tensor]) -> list[ProjectedReferences]:
+    """Cut a batch into its members, each in memory of its own: they are let go one by one.
+
+    A tracker keeps a hundred of them, so that positions `(1, N, D)`, mostly equal, are shared instead.
+    """
+    copies = len(positions) > 1
+    separate = []
+    for row, shared in enumerate(positions):
+        keys, values = references.keys[row : row + 1], references.values[row : row + 1]
+        own = (keys.clone(), values.clone()) if copies else (keys, values)
+        separate.append(ProjectedReferences(*own, shared[:, None]))
+    return separate
 
 
 def _stack_ensembles(
     references: Sequence[ReferenceSet],
-) -> tuple[list[ProjectedReferences], npt.NDArray[np.float32] | None]:
+) -> tuple[list[ProjectedReferences], npt.NDArray[np.float32]]:
     """Batch ensembles of different sizes: a smaller one is filled up with references that count zero."""
     largest = max(len(target.short_term) for target in references)
-    if not largest:
-        return [], None
     counts = np.zeros((len(references), largest), np.float32)
+    if not largest:
+        return [], counts
     ensembles = []
     for row, target in enumerate(references):
         counts[row, : len(target.multiplicity)] = target.multiplicity
@@ -109,4 +164,11 @@ def _stack_ensembles(
 def _join(references: Sequence[ProjectedReferences], dim: int) -> ProjectedReferences:
     if len(references) == 1:
         return references[0]
-    return ProjectedReferences(*(torch.cat(parts, dim) for parts in zip(*references, strict=True)))
+    keys, values, positions = zip(*references, strict=True)
+    shape = list(positions[0].shape)
+    if shape[dim] == 1 and all(part.data_ptr() == positions[0].data_ptr() for part in positions):
+        shape[dim] = len(positions)
+        joined = positions[0].expand(shape)  # read alike for all, and copied for none
+    else:
+        joined = torch.cat(positions, dim)
+    return ProjectedReferences(torch.cat(keys, dim), torch.cat(values, dim), joined)

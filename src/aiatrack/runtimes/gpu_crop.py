@@ -1,0 +1,131 @@
+"""Crops cut by the GPU: one upload of the frame, and a few tensor operations for all its regions.
+
+Legend: B regions, S crop side in px, H W of the frame.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from aiatrack.crop import Color, CropWindow, Image, padding_masks
+from aiatrack.runtimes.eager import EagerMemory, EagerNetwork, EagerReference
+from aiatrack.tracking import LocatedTargets, ReferenceSet
+
+
+class GpuCroppingNetwork:
+    """A network on a GPU that cuts its regions there; see `aiatrack.tracking.network.CroppingNetwork`.
+
+    Args:
+        network: encodes the crops.
+        device: where it runs.
+    """
+
+    def __init__(self, network: EagerNetwork, device: torch.device) -> None:
+        self._network = network
+        self._upload = FrameUpload(device)
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the crops, px."""
+        return self._network.crop_size
+
+    def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> EagerMemory:
+        """Encode `(B, S, S, 3)` RGB crops with their `(B, S, S)` padding."""
+        return self._network.encode(crops, padding)
+
+    @torch.inference_mode()
+    def encode_regions(self, frame: Image, windows: Sequence[CropWindow], color: Color) -> EagerMemory:
+        """Encode B regions of an `(H, W, 3)` frame."""
+        crops = cut_on_device(self._upload(frame), windows)
+        crops = crops.flip(-1) if color == "bgr" else crops
+        return self._network.encode(crops, padding_masks(frame.shape, windows))
+
+    def remember(
+        self, memory: EagerMemory, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
+    ) -> list[EagerReference]:
+        """Turn some crops of a memory into references, given their boxes normalised to the crop."""
+        return self._network.remember(memory, rows, boxes_xywh)
+
+    def locate(self, search: EagerMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
+        """Find a target in each search region, given a set of references for each."""
+        return self._network.locate(search, references)
+
+
+class FrameUpload:
+    """Copies frames to a device through two pinned buffers by turns.
+
+    Page-locked memory is read by the GPU itself while the processor goes on; the second buffer can be filled
+    while the first is still being read.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._on_cuda = device.type == "cuda"
+        self._buffers: list[Tensor] = []
+        self._read: list[torch.cuda.Event] = []
+        self._turn = 0
+
+    def __call__(self, frame: Image) -> Tensor:
+        """Copy an `(H, W, 3)` uint8 frame."""
+        if not self._buffers or self._buffers[0].shape != frame.shape:
+            self._allocate(frame.shape)
+        self._turn = 1 - self._turn
+        buffer = self._buffers[self._turn]
+        if self._on_cuda:
+            self._read[self._turn].synchronize()
+        np.copyto(buffer.numpy(), frame)
+        uploaded = buffer.to(self._device, non_blocking=True)
+        if self._on_cuda:
+            self._read[self._turn].record(torch.cuda.current_stream(self._device))
+        return uploaded
+
+    def _allocate(self, shape: tuple[int, ...]) -> None:
+        self._buffers = [torch.empty(shape, dtype=torch.uint8, pin_memory=self._on_cuda) for _ in range(2)]
+        self._read = [torch.cuda.Event() for _ in range(2)] if self._on_cuda else []  # type: ignore[no-untyped-call]
+
+
+def cut_on_device(frame: Tensor, windows: Sequence[CropWindow]) -> Tensor:
+    """Cut windows of one size out of a frame, equal to `aiatrack.crop.cut_regions` to one grey level.
+
+    Args:
+        frame: `(H, W, 3)` uint8.
+        windows: B of them; may leave the frame.
+
+    Returns:
+        `(B, S, S, 3)` uint8, channels as in the frame.
+    """
+    height, width, _ = frame.shape
+    size = windows[0].size
+    places = [(window.top, window.left, window.side) for window in windows]
+    top, left, side = torch.tensor(places).to(frame.device, non_blocking=True).unbind(-1)
+    row_index, row_weight = _bilinear_taps(top, side, height, size)  # (B, S, 2)
+    column_index, column_weight = _bilinear_taps(left, side, width, size)
+    pixels = frame.view(-1, 3)
+    blended: Any = 0.5  # with the fraction cut off, halves round up, as in OpenCV
+    for row_tap in (0, 1):
+        for column_tap in (0, 1):
+            index = row_index[:, :, row_tap, None] * width + column_index[:, None, :, column_tap]
+            weight = row_weight[:, :, row_tap, None] * column_weight[:, None, :, column_tap]
+            blended = blended + pixels[index] * weight[..., None]  # (B, S, S, 3)
+    return blended.to(torch.uint8)  # type: ignore[no-any-return]
+
+
+def _bilinear_taps(origin: Tensor, side: Tensor, frame_length: int, size: int) -> tuple[Tensor, Tensor]:
+    """Along one axis, frame index and float32 weight of both taps of each crop pixel: `(B, S, 2)` each.
+
+    What does not show the frame has no weight, its last pixel included; `aiatrack.crop` says why.
+    """
+    scale = side[:, None].double() / size
+    position = (torch.arange(size, device=side.device) + 0.5) * scale - 0.5
+    position = torch.minimum(position.clamp(min=0), side[:, None] - 1)  # a region ends by repeating its edge
+    first = position.floor()
+    fraction = position - first
+    taps = torch.stack((first, first + 1), dim=-1).long()  # in the region
+    index = taps + origin[:, None, None]
+    inside = (index >= 0) & (index < frame_length - 1)
+    weights = torch.stack((1 - fraction, fraction), dim=-1) * inside
+    return index.clamp(0, frame_length - 1), weights.float()
