@@ -23,6 +23,8 @@ from aiatrack.video.box_writer import TrackNumbers
 
 FILM = FilmFacts("street & <co>.mp4", 640, 480, 25.0)
 CAR, DOG, THIRD = "car-2", "dog", 7
+HEAD = '{"kind": "cvat", "ids": [], "film": {"name": "a", "width": 9, "height": 9}}\n'
+BOXES = '{"frame": 0, "time": 0, "boxes": [{"box": %s, "score": 1, "id": 1, "presence": 1, "state": ""}]}\n'
 NAN_BOX = (math.nan,) * 4
 
 
@@ -305,6 +307,10 @@ def test_the_input_is_not_the_journal_nor_a_file_of_many(tmp_path: Path) -> None
         ("a.cvat.xml.journal", "", "is no journal"),
         ("a.cvat.xml.journal", "[1, 2]\n", "is no journal"),
         ("a.cvat.xml.journal", '{"kind": "cvat"}\n', "is no journal"),
+        ("a.cvat.xml.journal", HEAD.replace("cvat", "csv"), "journal for 'csv'"),
+        ("a.cvat.xml.journal", HEAD + "{}\n", "or damaged: KeyError"),
+        ("a.cvat.xml.journal", HEAD + BOXES % "[1, 2, 3]", "or damaged: ValueError"),
+        ("a.cvat.xml.journal", HEAD + BOXES % '["x", 2, 3, 4]', "or damaged: ValueError"),
         ("gone.journal", None, "No such file"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class _Schedule:
     """
 
     def __init__(self, tracker: MultiTracker, marks: Sequence[TargetMark]) -> None:
-        self.waiting = sorted(marks, key=lambda mark: mark.first_frame or 0)
+        self.waiting = deque(sorted(marks, key=lambda mark: mark.first_frame or 0))
         self._tracker = tracker
         self._followed: list[TargetMark] = []
 
@@ -133,7 +134,7 @@ class _Schedule:
         self._let_go(frame.index)
         results = self._tracker.update(frame.image)
         while self.waiting and (self.waiting[0].first_frame or 0) <= frame.index:
-            mark = self.waiting.pop(0)
+            mark = self.waiting.popleft()
             self._tracker.add(frame.image, mark.box_xywh, mark.id)
             self._followed.append(mark)
             results[mark.id] = self._tracker.latest[mark.id]

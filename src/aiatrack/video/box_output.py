@@ -5,15 +5,15 @@ from enum import Enum
 from os import PathLike
 from pathlib import Path
 
-from aiatrack.errors import OutputError, SettingsError
+from aiatrack.errors import DataError, OutputError, SettingsError
 from aiatrack.video.box_formats.coco import compose_coco
 from aiatrack.video.box_formats.cvat import compose_cvat
 from aiatrack.video.box_formats.documents import (
     Compose,
     DocumentBoxWriter,
+    Recording,
     document_path,
     journal_path,
-    read_journal,
     write_document,
 )
 from aiatrack.video.box_formats.lines import (
@@ -160,8 +160,11 @@ def finish_box_document(journal: str | PathLike[str]) -> Path:
     """
     source = Path(journal).expanduser()
     document = document_path(source)
-    kind, recording = read_journal(source)
-    write_document(document, _DOCUMENTS[BoxFormat(kind)], recording)
+    recording = Recording(source)
+    composers = {format.value: compose for format, compose in _DOCUMENTS.items()}
+    if recording.kind not in composers:
+        raise DataError(f"{source} is a journal for {recording.kind!r}, which this version cannot write")
+    write_document(document, composers[recording.kind], recording)
     source.unlink(missing_ok=True)
     return document
 

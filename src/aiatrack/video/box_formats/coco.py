@@ -47,7 +47,7 @@ def _video(recording: Recording) -> dict[str, Any]:
         "name": printable(film.name),
         "width": film.width,
         "height": film.height,
-        "length": len(recording.frames),
+        "length": recording.frame_count,
     }
     return video if film.frame_rate is None else video | {"fps": round(film.frame_rate, 6)}
 
@@ -64,7 +64,7 @@ def _tracks(recording: Recording, categories: dict[str, int]) -> Iterator[dict[s
 
 def _images(recording: Recording) -> Iterator[dict[str, Any]]:
     folder = PurePath(printable(recording.film.name)).stem
-    for place, shown in enumerate(recording.frames):
+    for place, shown in enumerate(recording.frames()):
         yield {
             "id": place + 1,
             "video_id": _VIDEO_ID,
@@ -80,7 +80,7 @@ def _images(recording: Recording) -> Iterator[dict[str, Any]]:
 def _annotations(recording: Recording, categories: dict[str, int]) -> Iterator[dict[str, Any]]:
     rows = (
         (place + 1, row)
-        for place, shown in enumerate(recording.frames)
+        for place, shown in enumerate(recording.frames())
         for row in shown.rows
         if not row.is_absent
     )

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,25 +33,67 @@ class FrameRows:
     rows: tuple[BoxRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Recording:
-    """All that a document is made of.
+    """All that a document is made of, read from its journal again and again rather than held in memory.
+
+    Args:
+        journal: written by a `DocumentBoxWriter`.
 
     Attributes:
+        kind: of the document.
         film: that the boxes belong to.
-        frames: in order.
         numbers: of the targets.
+        ids: of all targets with a row, by their numbers.
+        frame_count: frames in the journal.
+        first_frame: index of the first of them in the source; None without frames.
+        last_frame: index of the last of them.
+
+    Raises:
+        DataError: the file is missing, no journal, or damaged.
     """
 
-    film: FilmFacts
-    frames: Sequence[FrameRows]
-    numbers: TrackNumbers
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        with self._entries() as entries:
+            head = next(entries, None)
+            if head is None:
+                raise ValueError("it has no first line")
+            self.kind, self.film = str(head["kind"]), FilmFacts(**head["film"])
+            self.numbers = TrackNumbers(head["ids"])
+        self.frame_count = 0
+        self.first_frame: int | None = None
+        self.last_frame: int | None = None
+        found: dict[TargetId, None] = {}
+        for shown in self.frames():
+            self.frame_count += 1
+            self.first_frame = shown.frame if self.first_frame is None else self.first_frame
+            self.last_frame = shown.frame
+            found.update((row.id, None) for row in shown.rows)
+        self.ids = sorted(found, key=lambda target_id: self.numbers[target_id])
 
-    @property
-    def ids(self) -> list[TargetId]:
-        """Of all targets with a row, by their numbers."""
-        found = {row.id for shown in self.frames for row in shown.rows}
-        return sorted(found, key=lambda target_id: self.numbers[target_id])
+    def frames(self) -> Iterator[FrameRows]:
+        """What was found, frame after frame.
+
+        Raises:
+            DataError: the journal is damaged or gone.
+        """
+        with self._entries() as entries:
+            next(entries, None)
+            for entry in entries:
+                yield _read_frame(entry)
+
+    @contextmanager
+    def _entries(self) -> Iterator[Iterator[Any]]:
+        """Whole lines; a last one that was cut off, as by a power failure, is left out."""
+        try:
+            with self._journal.open(encoding="utf-8") as file:
+                yield (json.loads(line) for line in file if line.endswith("\n"))
+        except OSError as error:
+            raise DataError(
+                f"cannot read the journal {self._journal}: {error.strerror}; check the path"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self._journal} is no journal of boxes, or damaged: {error!r}") from error
 
 
 Compose = Callable[[Recording], Iterator[str]]
@@ -97,7 +140,7 @@ class DocumentBoxWriter(BoxWriter):
             return
         self._closed = True
         self._journal.close()
-        write_document(self.path, self._compose, read_journal(self._journal.path)[1])
+        write_document(self.path, self._compose, Recording(self._journal.path))
         self._journal.path.unlink(missing_ok=True)
 
 
@@ -115,26 +158,6 @@ def document_path(journal: Path) -> Path:
     if journal.suffix != _JOURNAL_ENDING:
         raise DataError(f"{journal} is no journal of boxes: expected a name that ends in {_JOURNAL_ENDING}")
     return journal.with_suffix("")
-
-
-def read_journal(path: Path) -> tuple[str, Recording]:
-    """Read what a journal holds: the kind of its document, and what goes into it.
-
-    A last line that was cut off, as by a power failure, is left out.
-
-    Raises:
-        DataError: the file is missing or no journal.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        head, *frames = (json.loads(line) for line in lines if line.endswith("\n"))
-        film, kind = FilmFacts(**head["film"]), str(head["kind"])
-        rows = [_read_frame(entry) for entry in frames]
-    except OSError as error:
-        raise DataError(f"cannot read the journal {path}: {error.strerror}; check the path") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no journal of boxes, or damaged: {error!r}") from error
-    return kind, Recording(film, rows, TrackNumbers(head["ids"]))
 
 
 def write_document(path: Path, compose: Compose, recording: Recording) -> None:
@@ -164,16 +187,10 @@ def printable(text: str) -> str:
 
 def _read_frame(entry: dict[str, Any]) -> FrameRows:
     frame, time_s = int(entry["frame"]), float(entry["time"])
-    rows = (
-        BoxRow(
-            frame,
-            time_s,
-            (math.nan,) * 4 if found["box"] is None else tuple(found["box"]),
-            found["score"],
-            found["id"],
-            found["presence"],
-            found["state"],
-        )
-        for found in entry["boxes"]
-    )
-    return FrameRows(frame, time_s, tuple(rows))
+    return FrameRows(frame, time_s, tuple(_read_row(frame, time_s, found) for found in entry["boxes"]))
+
+
+def _read_row(frame: int, time_s: float, found: dict[str, Any]) -> BoxRow:
+    x, y, width, height = (math.nan,) * 4 if found["box"] is None else found["box"]
+    box = float(x), float(y), float(width), float(height)
+    return BoxRow(frame, time_s, box, found["score"], found["id"], found["presence"], found["state"])
