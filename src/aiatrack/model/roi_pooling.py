@@ -33,7 +33,8 @@ def _bin_weights(start: Tensor, end: Tensor, bins: int, cells: int) -> Tensor:
     bin_width = (end - start) / bins
     edges = start[..., None] + bin_width[..., None] * torch.arange(bins + 1, device=start.device)
     offset = edges[..., None] - torch.arange(cells, device=start.device, dtype=start.dtype)
-    integral = _hat_integral(offset).diff(dim=-2)
+    primitive = _hat_integral(offset)
+    integral = primitive[..., 1:, :] - primitive[..., :-1, :]
     empty = bin_width <= 0
     safe_width = torch.where(empty, torch.ones_like(bin_width), bin_width)
     return torch.where(
