@@ -3,18 +3,19 @@
 Trackers here; training runs in `aiatrack.api.training`, which needs more to be installed.
 """
 
-from aiatrack.api.tracking import (
+from aiatrack.api.networks import (
+    decide_runtime,
+    device_type,
     find_weights,
-    load_multi_tracker,
-    load_tracker,
     open_network,
     read_model_settings,
     select_device,
-    track,
-    track_many,
 )
+from aiatrack.api.tracking import load_multi_tracker, load_tracker, track, track_many
 
 __all__ = [
+    "decide_runtime",
+    "device_type",
     "find_weights",
     "load_multi_tracker",
     "load_tracker",

@@ -1,13 +1,13 @@
 """Assemble trackers: names and paths in, ready objects out."""
 
 from collections.abc import Generator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
-from aiatrack.config import ModelSettings, TrackingSettings, benchmark_tracking, load_preset, preset_names
-from aiatrack.errors import SettingsError, WeightsError
-from aiatrack.tracking import Color, MultiTracker, Network, TargetId, Tracker, TrackResult
+from aiatrack.api.networks import open_network
+from aiatrack.config import TrackingSettings, benchmark_tracking
+from aiatrack.errors import SettingsError
+from aiatrack.tracking import Color, MultiTracker, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
 
@@ -17,29 +17,36 @@ def load_tracker(
     device: str = "auto",
     *,
     color: Color = "rgb",
+    runtime: str = "auto",
+    precision: str = "auto",
     benchmark: str | None = None,
     **tracking: Any,
 ) -> Tracker:
     """Build a tracker that is ready to `start`.
 
     Args:
-        model: name of a shipped model (`lite`, `nano`, ...) or path of a `.safetensors` file of ours.
+        model: name of a shipped model (`lite`, `nano`, ...), path of a `.safetensors` file of ours, or folder
+            written by `aiatrack export`.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...
         color: channel order of the frames it will be given: `rgb`, or `bgr` as OpenCV reads them.
+        runtime: what computes the network: `auto`, `eager`, `compiled`, `openvino` or `onnx`.
+        precision: what it computes in: `auto`, `float32`, `bf16` or `int8`.
         benchmark: take the paper's tracking settings for a benchmark, such as `lasot`.
         **tracking: single tracking settings to change, such as `ensemble_size=4`; see `TrackingSettings`.
 
     Raises:
-        SettingsError: unknown model, device, benchmark or setting.
+        SettingsError: unknown model, device, runtime, precision, benchmark or setting.
         WeightsError: the model has no weights, or its file cannot be used.
+        MissingExtraError: the runtime is not installed.
 
     Example:
         >>> tracker = load_tracker()  # doctest: +SKIP
         >>> tracker.start(frame, box=(120, 80, 64, 48))  # doctest: +SKIP
         >>> tracker.update(next_frame).box_xywh  # doctest: +SKIP
     """
-    network, settings = _prepare(model, device, color, benchmark, tracking)
-    return Tracker(network, settings, color=color)
+    changes = _check(color, benchmark, tracking)
+    settings, network = open_network(model, device, runtime=runtime, precision=precision)
+    return Tracker(network, settings.tracking.replace(**changes), color=color)
 
 
 def load_multi_tracker(
@@ -47,6 +54,8 @@ def load_multi_tracker(
     device: str = "auto",
     *,
     color: Color = "rgb",
+    runtime: str = "auto",
+    precision: str = "auto",
     benchmark: str | None = None,
     **tracking: Any,
 ) -> MultiTracker:
@@ -58,20 +67,18 @@ def load_multi_tracker(
         >>> for id, result in tracker.update(next_frame).items():  # doctest: +SKIP
         ...     print(id, result.box_xywh)
     """
-    network, settings = _prepare(model, device, color, benchmark, tracking)
-    return MultiTracker(network, settings, color=color)
+    changes = _check(color, benchmark, tracking)
+    settings, network = open_network(model, device, runtime=runtime, precision=precision)
+    return MultiTracker(network, settings.tracking.replace(**changes), color=color)
 
 
-def _prepare(
-    model: str | Path, device: str, color: Color, benchmark: str | None, tracking: dict[str, Any]
-) -> tuple[Network, TrackingSettings]:
-    """Load a network; settings are checked before it."""
+def _check(color: Color, benchmark: str | None, tracking: dict[str, Any]) -> dict[str, Any]:
+    """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
     changes = ({} if benchmark is None else benchmark_tracking(benchmark)) | tracking
-    TrackingSettings().replace(**changes)  # a wrong name should not wait for the network to load
-    settings, network = open_network(model, device)
-    return network, settings.tracking.replace(**changes)
+    TrackingSettings().replace(**changes)
+    return changes
 
 
 def track(
@@ -80,6 +87,8 @@ def track(
     *,
     model: str | Path = "lite",
     device: str = "auto",
+    runtime: str = "auto",
+    precision: str = "auto",
     start_s: float | None = None,
     end_s: float | None = None,
     benchmark: str | None = None,
@@ -94,6 +103,8 @@ def track(
         box: left, top, width, height in the first frame, px.
         model: as in `load_tracker`.
         device: as in `load_tracker`.
+        runtime: as in `load_tracker`.
+        precision: as in `load_tracker`.
         start_s: time of the first frame, where the box is, in seconds.
         end_s: stop before this time, in seconds.
         benchmark: as in `load_tracker`.
@@ -113,7 +124,9 @@ def track(
     """
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
-        tracker = load_tracker(model, device, benchmark=benchmark, **tracking)
+        tracker = load_tracker(
+            model, device, runtime=runtime, precision=precision, benchmark=benchmark, **tracking
+        )
         yield tracker.start(first.image, box)
         for frame in frames:
             yield tracker.update(frame.image)
@@ -125,6 +138,8 @@ def track_many(
     *,
     model: str | Path = "lite",
     device: str = "auto",
+    runtime: str = "auto",
+    precision: str = "auto",
     start_s: float | None = None,
     end_s: float | None = None,
     benchmark: str | None = None,
@@ -140,6 +155,8 @@ def track_many(
             one after the other, which numbers targets from 1.
         model: as in `load_tracker`.
         device: as in `load_tracker`.
+        runtime: as in `load_tracker`.
+        precision: as in `load_tracker`.
         start_s: as in `track`.
         end_s: as in `track`.
         benchmark: as in `load_tracker`.
@@ -158,83 +175,12 @@ def track_many(
     """
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
-        tracker = load_multi_tracker(model, device, benchmark=benchmark, **tracking)
+        tracker = load_multi_tracker(
+            model, device, runtime=runtime, precision=precision, benchmark=benchmark, **tracking
+        )
         marked = boxes.items() if isinstance(boxes, Mapping) else enumerate(boxes, start=1)
         for target_id, box in marked:
             tracker.add(first.image, box, target_id)
         yield dict(tracker.latest)
         for frame in frames:
             yield tracker.update(frame.image)
-
-
-def open_network(model: str | Path, device: str = "auto") -> tuple[ModelSettings, Network]:
-    """Load a model onto a device, behind the three verbs of tracking.
-
-    Raises:
-        SettingsError: unknown model or device.
-        WeightsError: the model has no weights, or its file cannot be used.
-    """
-    # PyTorch takes a second to import; what needs no network should not wait for it.
-    from aiatrack.model import load_network
-    from aiatrack.runtimes import EagerNetwork
-
-    chosen = select_device(device)
-    settings, network = load_network(find_weights(model))
-    return settings, EagerNetwork(network, chosen)
-
-
-def find_weights(model: str | Path) -> Path:
-    """Return the weights file of a shipped model, or the path that was given instead.
-
-    Raises:
-        SettingsError: neither a shipped model nor a file.
-        WeightsError: a model without shipped weights; the message says how to get some.
-    """
-    if str(model) not in preset_names():
-        if Path(model).suffix or Path(model).exists():
-            return Path(model)
-        load_preset(str(model))  # raises, naming those that exist
-    shipped = Path(str(resources.files("aiatrack") / "weights" / f"{model}.safetensors"))
-    if shipped.is_file():
-        return shipped
-    raise WeightsError(
-        f"model {model} ships no weights: convert a published checkpoint with `aiatrack convert CHECKPOINT "
-        f"-o {model}.safetensors`, or train one, and give the file instead of the name"
-    )
-
-
-def read_model_settings(model: str | Path) -> ModelSettings:
-    """Settings of a shipped model or of a weights file.
-
-    Raises:
-        SettingsError: neither a shipped model nor a file.
-        WeightsError: the file cannot be read.
-    """
-    if str(model) in preset_names():
-        return load_preset(str(model))
-    from aiatrack.model import load_weights
-
-    return load_weights(find_weights(model))[0]
-
-
-def select_device(name: str) -> Any:
-    """Turn a device's name into a `torch.device` that exists.
-
-    Raises:
-        SettingsError: no such device on this machine.
-    """
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
-        reason = str(error).partition(". ")[0]
-        raise SettingsError(
-            f"cannot use device {name!r} here ({reason}): choose auto, cpu, or one that this machine has"
-        ) from error
-    if device.type == "meta":
-        raise SettingsError("the meta device holds no numbers: choose auto, cpu or cuda")
-    return device

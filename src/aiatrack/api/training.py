@@ -11,7 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from aiatrack.api.tracking import find_weights
+from aiatrack.api.networks import find_weights
 from aiatrack.atomic_files import replace_file, write_text
 from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names

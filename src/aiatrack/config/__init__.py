@@ -26,10 +26,12 @@ from aiatrack.config.presets import (
     read_yaml_settings,
 )
 from aiatrack.config.recipes import load_recipe, recipe_names
+from aiatrack.config.stored import WEIGHTS_FORMAT, read_stored_settings
 from aiatrack.config.tracking import TrackingSettings
 from aiatrack.config.training import TrainingSettings
 
 __all__ = [
+    "WEIGHTS_FORMAT",
     "AppearanceSettings",
     "Backbone",
     "Combination",
@@ -51,6 +53,7 @@ __all__ = [
     "load_preset",
     "load_recipe",
     "preset_names",
+    "read_stored_settings",
     "read_yaml_settings",
     "recipe_names",
 ]

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from aiatrack.api import find_weights, load_tracker, read_model_settings, select_device
+from aiatrack.api import decide_runtime, device_type, find_weights, load_tracker, read_model_settings
 from aiatrack.config import benchmark_tracking, preset_names
 from aiatrack.tracking import Tracker
 
@@ -19,11 +19,15 @@ class ModelFactory:
         model: as in `aiatrack.load_tracker`.
         device: as in `aiatrack.load_tracker`.
         tracking_for: use the paper's tracking settings for this benchmark, such as `lasot`.
+        runtime: as in `aiatrack.load_tracker`.
+        precision: as in `aiatrack.load_tracker`.
     """
 
     model: str
     device: str = "auto"
     tracking_for: str | None = None
+    runtime: str = "auto"
+    precision: str = "auto"
 
     @property
     def name(self) -> str:
@@ -34,24 +38,27 @@ class ModelFactory:
     @property
     def needs_gpu(self) -> bool:
         """Whether the device is a GPU."""
-        return self._device_type() == "cuda"
+        return device_type(self.device) == "cuda"
 
     def describe(self) -> Mapping[str, Any]:
-        """Weights by their hash, settings, device.
+        """Weights by their hash, settings, device, runtime and precision.
 
         Raises:
-            SettingsError: unknown model, device or benchmark.
+            SettingsError: unknown model, device, runtime, precision or benchmark.
             WeightsError: the model has no weights, or its file cannot be read.
         """
         weights = find_weights(self.model)
         settings = read_model_settings(weights)
+        choice = decide_runtime(self.device, runtime=self.runtime, precision=self.precision)
         changes = benchmark_tracking(self.tracking_for) if self.tracking_for else {}
         return {
             "kind": "aiatrack",
             "weights_sha256": sha256(weights.read_bytes()).hexdigest(),
             "model": settings.model_dump(mode="json")
             | {"tracking": settings.tracking.replace(**changes).model_dump(mode="json")},
-            "device": self._device_type(),
+            "device": device_type(self.device),
+            "runtime": choice.runtime.value,
+            "precision": choice.precision.value,
         }
 
     def build(self) -> Tracker:
@@ -60,7 +67,10 @@ class ModelFactory:
         Raises:
             AiATrackError: see `aiatrack.load_tracker`.
         """
-        return load_tracker(self.model, self.device, benchmark=self.tracking_for)
-
-    def _device_type(self) -> str:
-        return str(select_device(self.device).type)
+        return load_tracker(
+            self.model,
+            self.device,
+            runtime=self.runtime,
+            precision=self.precision,
+            benchmark=self.tracking_for,
+        )

@@ -20,6 +20,8 @@ class OpenCVTracker:
     Args:
         model: as in `aiatrack.load_tracker`.
         device: as in `aiatrack.load_tracker`.
+        runtime: as in `aiatrack.load_tracker`.
+        precision: as in `aiatrack.load_tracker`.
         min_predicted_iou: `ok` is False below this predicted overlap with the target, in [0, 1].
         **tracking: as in `aiatrack.load_tracker`.
 
@@ -36,12 +38,16 @@ class OpenCVTracker:
         model: str | Path = "lite",
         device: str = "auto",
         *,
+        runtime: str = "auto",
+        precision: str = "auto",
         min_predicted_iou: float = 0.3,
         **tracking: Any,
     ) -> None:
         if not 0 <= min_predicted_iou <= 1:
             raise SettingsError(f"min_predicted_iou lies in [0, 1]; got {min_predicted_iou}")
-        self._tracker = load_tracker(model, device, color="bgr", **tracking)
+        self._tracker = load_tracker(
+            model, device, color="bgr", runtime=runtime, precision=precision, **tracking
+        )
         self._min_predicted_iou = min_predicted_iou
         self.result: TrackResult | None = None
 

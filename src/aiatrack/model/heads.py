@@ -30,7 +30,9 @@ class CornerHead(nn.Module):
         self.grid_size = grid_size
         self.top_left = _corner_stack(in_channels, channels)
         self.bottom_right = _corner_stack(in_channels, channels)
-        self.register_buffer("coordinates", torch.arange(grid_size) / grid_size, persistent=False)
+        rows, columns = torch.meshgrid(*[torch.arange(grid_size) / grid_size] * 2, indexing="ij")
+        coordinates = torch.stack((columns.flatten(), rows.flatten()))  # (2, N), x and y
+        self.register_buffer("coordinates", coordinates, persistent=False)
         self.coordinates: Tensor
 
     def forward(self, tokens: Tensor) -> CornerPrediction:
@@ -48,10 +50,8 @@ class CornerHead(nn.Module):
 
     def _expectation(self, scores: Tensor) -> Tensor:
         """`(B, G, G)` logits -> `(B, 2)` mean x and y, in float32 whatever the scores are in."""
-        probability = scores.float().flatten(1).softmax(dim=-1).view(scores.shape)
-        x = (probability.sum(dim=1) * self.coordinates).sum(dim=-1)
-        y = (probability.sum(dim=2) * self.coordinates).sum(dim=-1)
-        return torch.stack((x, y), dim=-1)
+        probability = scores.float().flatten(1).softmax(dim=-1)  # (B, N)
+        return (probability[:, None] * self.coordinates).sum(dim=-1)
 
 
 class IoUHead(nn.Module):

@@ -10,11 +10,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from aiatrack.atomic_files import replace_file
-from aiatrack.config import ModelSettings
+from aiatrack.config import WEIGHTS_FORMAT, ModelSettings, read_stored_settings
 from aiatrack.errors import OutputError, WeightsError
 from aiatrack.model.network import AiATrack, build_network
-
-_FORMAT = "aiatrack-1"
 
 
 def save_weights(
@@ -39,7 +37,7 @@ def save_weights(
     """
     tensors = {name: _storable(tensor, half=half) for name, tensor in state.items()}
     metadata = {
-        "format": _FORMAT,
+        "format": WEIGHTS_FORMAT,
         "settings": json.dumps(settings.model_dump(mode="json")),
         "notes": json.dumps(notes or {}),
     }
@@ -60,27 +58,12 @@ def load_weights(path: Path) -> tuple[ModelSettings, dict[str, Tensor]]:
     Raises:
         WeightsError: no such file, damaged, or not written by `save_weights`.
     """
-    if not path.is_file():
-        raise WeightsError(
-            f"there is no weights file {path}: give a model's name or an existing .safetensors file"
-        )
+    settings = read_stored_settings(path)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"{path} is not a readable safetensors file ({error}): convert a published checkpoint with "
-            "`aiatrack convert`"
-        ) from error
-    if metadata.get("format") != _FORMAT or "settings" not in metadata:
-        raise WeightsError(f"{path} carries no aiatrack settings: it was not written by this package")
-    try:
-        settings = ModelSettings.parse(json.loads(metadata["settings"]), origin="settings")
-    except ValueError as error:  # not JSON, or `SettingsError`
-        raise WeightsError(
-            f"the settings inside {path} cannot be used, it is damaged or of another version: {error}"
-        ) from error
+        raise WeightsError(f"{path} is not a readable safetensors file ({error})") from error
     return settings, {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
 
 

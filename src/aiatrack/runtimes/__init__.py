@@ -1,5 +1,26 @@
-"""The network behind tracking's three verbs, on whatever runs it."""
+"""The network behind tracking's three verbs, on whatever runs it.
 
-from aiatrack.runtimes.eager import EagerNetwork
+Each runtime loads when it is first used: with OpenVINO or ONNX Runtime, PyTorch need not be loaded.
+"""
 
-__all__ = ["EagerNetwork"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiatrack.runtimes.eager import EagerNetwork
+    from aiatrack.runtimes.graph_network import GraphNetwork
+    from aiatrack.runtimes.openvino import OpenVINOGraphs
+
+_HOMES = {
+    "EagerNetwork": "aiatrack.runtimes.eager",
+    "GraphNetwork": "aiatrack.runtimes.graph_network",
+    "OpenVINOGraphs": "aiatrack.runtimes.openvino",
+}
+
+__all__ = ["EagerNetwork", "GraphNetwork", "OpenVINOGraphs"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aiatrack.runtimes' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

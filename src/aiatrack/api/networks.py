@@ -1,0 +1,137 @@
+"""Networks by name: find their weights, decide what computes them, put them behind the three verbs."""
+
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiatrack.config import ModelSettings, load_preset, preset_names, read_stored_settings
+from aiatrack.errors import SettingsError, WeightsError
+from aiatrack.runtimes.choice import Runtime, RuntimeChoice, choose_runtime
+from aiatrack.tracking import Network
+
+if TYPE_CHECKING:
+    from aiatrack.model import AiATrack
+
+# Where a driver for PyTorch's GPUs would show: Nvidia's, that of Windows' subsystem, AMD's, Windows'.
+_GPU_TRACES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "C:/Windows/System32/nvcuda.dll")
+
+
+def open_network(
+    model: str | Path, device: str = "auto", *, runtime: str = "auto", precision: str = "auto"
+) -> tuple[ModelSettings, Network]:
+    """Load a model behind the three verbs of tracking.
+
+    Args:
+        model: name of a shipped model, path of a weights file, or folder written by `aiatrack export`.
+        device: `auto`, `cpu`, `cuda`, ...
+        runtime: `auto`, `eager`, `compiled`, `openvino` or `onnx`; docs/export.md says what `auto` chooses.
+        precision: `auto`, `float32`, `bf16` or `int8`.
+
+    Raises:
+        SettingsError: unknown model, device, runtime or precision, or some that do not go together.
+        WeightsError: the model has no weights, or its file cannot be used.
+        MissingExtraError: the runtime is not installed.
+    """
+    weights = find_weights(model)
+    choice = decide_runtime(device, runtime=runtime, precision=precision)
+    settings = read_stored_settings(weights)
+    if choice.runtime is Runtime.OPENVINO:
+        return settings, _open_openvino(weights, settings, choice)
+    # PyTorch takes a second to import; what needs no network should not wait for it.
+    from aiatrack.runtimes.eager import EagerNetwork
+
+    return settings, EagerNetwork(_load(weights), select_device(device))
+
+
+def decide_runtime(device: str = "auto", *, runtime: str = "auto", precision: str = "auto") -> RuntimeChoice:
+    """What `open_network` would compute a model's weights with.
+
+    Raises:
+        SettingsError: as `open_network`.
+        MissingExtraError: as `open_network`.
+    """
+    return choose_runtime(runtime, precision, on_cpu=device_type(device) == "cpu")
+
+
+def device_type(name: str) -> str:
+    """`cpu`, `cuda`, ... of a device's name; does not wait for PyTorch where there is only the CPU.
+
+    Raises:
+        SettingsError: no such device on this machine.
+    """
+    no_gpu = "torch" not in sys.modules and not any(Path(trace).exists() for trace in _GPU_TRACES)
+    if name == "cpu" or (name == "auto" and no_gpu):
+        return "cpu"
+    return str(select_device(name).type)
+
+
+def _open_openvino(weights: Path, settings: ModelSettings, choice: RuntimeChoice) -> Network:
+    from aiatrack.runtimes.graph_network import GraphNetwork
+    from aiatrack.runtimes.openvino import OpenVINOGraphs
+    from aiatrack.runtimes.openvino_conversion import ConvertedGraphs, cache_folder
+
+    source = ConvertedGraphs(weights, settings.network, lambda: _load(weights), cache_folder())
+    graphs = OpenVINOGraphs(source, settings.network, choice.precision)
+    return GraphNetwork(graphs, settings.network)
+
+
+def _load(weights: Path) -> "AiATrack":
+    from aiatrack.model import load_network
+
+    return load_network(weights)[1]
+
+
+def find_weights(model: str | Path) -> Path:
+    """Return the weights file of a shipped model, or the path that was given instead.
+
+    Raises:
+        SettingsError: neither a shipped model nor a file.
+        WeightsError: a model without shipped weights; the message says how to get some.
+    """
+    if str(model) not in preset_names():
+        if Path(model).suffix or Path(model).exists():
+            return Path(model)
+        load_preset(str(model))  # raises, naming those that exist
+    shipped = Path(str(resources.files("aiatrack") / "weights" / f"{model}.safetensors"))
+    if shipped.is_file():
+        return shipped
+    raise WeightsError(
+        f"model {model} ships no weights: convert a published checkpoint with `aiatrack convert CHECKPOINT "
+        f"-o {model}.safetensors`, or train one, and give the file instead of the name"
+    )
+
+
+def read_model_settings(model: str | Path) -> ModelSettings:
+    """Settings of a shipped model or of a weights file.
+
+    Raises:
+        SettingsError: neither a shipped model nor a file.
+        WeightsError: the file cannot be read.
+    """
+    if str(model) in preset_names():
+        return load_preset(str(model))
+    return read_stored_settings(find_weights(model))
+
+
+def select_device(name: str) -> Any:
+    """Turn a device's name into a `torch.device` that exists.
+
+    Raises:
+        SettingsError: no such device on this machine.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
+        reason = str(error).partition(". ")[0]
+        raise SettingsError(
+            f"cannot use device {name!r} here ({reason}): choose auto, cpu, or one that this machine has"
+        ) from error
+    if device.type == "meta":
+        raise SettingsError("the meta device holds no numbers: choose auto, cpu or cuda")
+    return device

@@ -1,0 +1,39 @@
+"""Settings inside a weights file, read without PyTorch and without the weights."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from aiatrack.config.presets import ModelSettings
+from aiatrack.errors import WeightsError
+
+WEIGHTS_FORMAT = "aiatrack-1"
+
+
+def read_stored_settings(path: Path) -> ModelSettings:
+    """Read the settings that rebuild the network of a weights file.
+
+    Raises:
+        WeightsError: no such file, damaged, or not written by `aiatrack.model.save_weights`.
+    """
+    if not path.is_file():
+        raise WeightsError(
+            f"there is no weights file {path}: give a model's name or an existing .safetensors file"
+        )
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path} is not a readable safetensors file ({error}): convert a published checkpoint with "
+            "`aiatrack convert`"
+        ) from error
+    if metadata.get("format") != WEIGHTS_FORMAT or "settings" not in metadata:
+        raise WeightsError(f"{path} carries no aiatrack settings: it was not written by this package")
+    try:
+        return ModelSettings.parse(json.loads(metadata["settings"]), origin="settings")
+    except ValueError as error:  # not JSON, or `SettingsError`
+        raise WeightsError(
+            f"the settings inside {path} cannot be used, it is damaged or of another version: {error}"
+        ) from error

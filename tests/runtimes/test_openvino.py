@@ -1,0 +1,224 @@
+"""The OpenVINO runtime: the eager one's numbers, whatever the batch; graphs converted once and cached."""
+
+import logging
+from dataclasses import astuple, fields
+
+import numpy as np
+import pytest
+import torch
+from tiny_network import TINY_NETWORK
+
+from aiatrack import api
+from aiatrack.config import Combination, Marking, RefinedAttention, Refinement, TrackingSettings
+from aiatrack.errors import SettingsError
+from aiatrack.model import AiATrack, build_network, load_network
+from aiatrack.runtimes import EagerNetwork
+from aiatrack.runtimes.choice import Precision
+from aiatrack.tracking import ReferenceSet, Tracker
+
+pytest.importorskip("openvino")
+
+from aiatrack.runtimes import GraphNetwork, OpenVINOGraphs
+from aiatrack.runtimes.openvino import has_bf16
+from aiatrack.runtimes.openvino_conversion import ConvertedGraphs
+
+TOLERANCE = 1e-4
+LOGIT_TOLERANCE = 1e-3
+"""Random weights as large as these amplify rounding."""
+
+
+def open_openvino(network, weights, cache=None, precision=Precision.FLOAT32):
+    settings = network.settings
+    source = ConvertedGraphs(weights, settings, lambda: network, cache)
+    return GraphNetwork(OpenVINOGraphs(source, settings, precision), settings)
+
+
+@pytest.fixture(scope="module")
+def eager(tiny_weights):
+    return EagerNetwork(load_network(tiny_weights)[1], torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def openvino(tiny_weights):
+    return open_openvino(load_network(tiny_weights)[1], tiny_weights)
+
+
+def inputs(batch: int):
+    rng = np.random.default_rng(1)
+    crops = rng.integers(0, 256, (batch, 64, 64, 3), dtype=np.uint8)
+    padding = np.zeros((batch, 64, 64), bool)
+    padding[:, :20] = True
+    return crops, padding, rng.uniform(0.1, 0.5, (batch, 4)).astype(np.float32)
+
+
+def locate_batch(network, batch: int, ensembles: list[int]):
+    """Targets with ensembles of different sizes and counts, each with references of its own."""
+    crops, padding, boxes = inputs(batch)
+    memory = network.encode(crops, padding)
+    references = network.remember(memory, range(batch), boxes)
+    older = network.remember(network.encode(crops[:, ::-1].copy(), padding), range(batch), boxes)
+    sets = [
+        ReferenceSet(new.long_term, [old.short_term, new.short_term, old.short_term][:size], [2, 1, 3][:size])
+        for new, old, size in zip(references, older, ensembles, strict=True)
+    ]
+    return references, network.locate(memory, sets)
+
+
+def assert_equal(located, expected):
+    for field in fields(located):
+        ours, theirs = getattr(located, field.name), getattr(expected, field.name)
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+        tolerance = LOGIT_TOLERANCE if field.name == "corner_scores" else TOLERANCE
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("ensembles", [[1], [3], [1, 3, 2], [0, 0], [0]])
+def test_equal_to_eager(eager, openvino, ensembles):
+    ours, located = locate_batch(openvino, len(ensembles), ensembles)
+    theirs, expected = locate_batch(eager, len(ensembles), ensembles)
+    assert_equal(located, expected)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one.embedding, other.embedding, atol=TOLERANCE)
+
+
+def test_what_was_returned_stays_as_it_was(openvino):
+    crops, padding, boxes = inputs(1)
+    memory = openvino.encode(crops, padding)
+    (reference,) = openvino.remember(memory, [0], boxes)
+    target = ReferenceSet(reference.long_term, [reference.short_term], [1])
+    located = openvino.locate(memory, [target])
+    kept = [array.copy() for array in (*memory, *reference.long_term, *astuple(located))]
+    other = openvino.encode(255 - crops, padding)
+    openvino.locate(other, openvino_sets(openvino, other))
+    for before, now in zip(kept, (*memory, *reference.long_term, *astuple(located)), strict=True):
+        np.testing.assert_array_equal(before, now)
+    np.testing.assert_array_equal(openvino.locate(memory, [target]).scores, located.scores)
+
+
+def openvino_sets(network, memory):
+    (reference,) = network.remember(memory, [0], np.array([[0.2, 0.2, 0.5, 0.5]], np.float32))
+    return [ReferenceSet(reference.long_term, [reference.short_term], [1])]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"combination": Combination.LONG_ONLY},
+        {"combination": Combination.MERGED},
+        {"marking": Marking.MASK},
+        {"marking": Marking.NONE, "refinement": Refinement.NONE},
+        {"refinement": Refinement.CONVOLUTION},
+        {"refinement": Refinement.CASCADE},
+        {"refinement": Refinement.AIA_WITHOUT_POSITIONS, "refined_attention": RefinedAttention.ENCODER},
+    ],
+    ids=str,
+)
+def test_every_ablation_converts(changes, tiny_weights):
+    settings = TINY_NETWORK.replace(**changes)
+    torch.manual_seed(0)
+    state = build_network(settings).state_dict()
+
+    def fresh() -> AiATrack:
+        network = build_network(settings)
+        network.load_state_dict(state)
+        return network.eval()
+
+    # Without a cache the file only names the network.
+    ours = open_openvino(fresh(), tiny_weights)
+    theirs = EagerNetwork(fresh(), torch.device("cpu"))
+    _, located = locate_batch(ours, 2, [1, 2])
+    _, expected = locate_batch(theirs, 2, [1, 2])
+    assert_equal(located, expected)
+
+
+@pytest.mark.parametrize("ensemble_size", [0, 1, 3])
+def test_a_tracker_runs_on_it(openvino, eager, ensemble_size):
+    frames = np.random.default_rng(2).integers(0, 256, (5, 60, 80, 3), dtype=np.uint8)
+    frames.flags.writeable = False  # as some sources deliver them
+    settings = TrackingSettings(ensemble_size=ensemble_size, min_score_to_remember=-1, memory_capacity=3)
+    runs = []
+    for network in (openvino, openvino, eager):
+        tracker = Tracker(network, settings)
+        tracker.start(frames[0], (20, 20, 15, 12))
+        runs.append([tracker.update(frame) for frame in frames[1:]])
+    assert runs[0] == runs[1], "equal input, equal output"
+    for ours, theirs in zip(runs[0], runs[2], strict=True):
+        np.testing.assert_allclose(ours.box_xywh, theirs.box_xywh, atol=0.01)
+
+
+@pytest.mark.skipif(not has_bf16(), reason="the processor has no bf16")
+def test_bf16_is_close():
+    weights = api.find_weights("nano")
+    network = load_network(weights)[1]
+    crop = np.full((1, 192, 192, 3), (60, 120, 90), np.uint8)
+    crop[0, 70:120, 80:130] = (220, 60, 40)
+    box = np.array([[80, 70, 50, 50]], np.float32) / 192
+    found = []
+    for precision in (Precision.FLOAT32, Precision.BF16):
+        opened = open_openvino(network, weights, precision=precision)
+        memory = opened.encode(crop, np.zeros((1, 192, 192), bool))
+        (reference,) = opened.remember(memory, [0], box)
+        found.append(opened.locate(memory, [ReferenceSet(reference.long_term, [reference.short_term], [3])]))
+    exact, half = found
+    np.testing.assert_allclose(exact.boxes_xywh, box, atol=0.02)
+    np.testing.assert_allclose(half.boxes_xywh, exact.boxes_xywh, atol=0.01)
+    assert not np.array_equal(half.boxes_xywh, exact.boxes_xywh)
+
+
+def test_graphs_are_converted_once(tiny_weights, tmp_path, openvino):
+    first = open_openvino(load_network(tiny_weights)[1], tiny_weights, tmp_path)
+    locate_batch(first, 1, [2])
+    settings = TINY_NETWORK
+    source = ConvertedGraphs(tiny_weights, settings, _not_to_be_called, tmp_path)
+    second = GraphNetwork(OpenVINOGraphs(source, settings, Precision.FLOAT32), settings)
+    _, located = locate_batch(second, 1, [2])
+    _, expected = locate_batch(openvino, 1, [2])
+    np.testing.assert_allclose(located.boxes_xywh, expected.boxes_xywh, atol=TOLERANCE)
+    assert not [path for path in tmp_path.rglob("*") if "unfinished" in path.name]
+
+
+def _not_to_be_called() -> AiATrack:
+    raise AssertionError("the cache has every graph")
+
+
+def test_a_cache_that_is_damaged_or_cannot_be_written_is_done_without(tiny_weights, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, logger="aiatrack")
+    open_openvino(load_network(tiny_weights)[1], tiny_weights, tmp_path).encode(*inputs(1)[:2])
+    (graph,) = tmp_path.rglob("encode.xml")
+    graph.write_text("not a graph")
+    again = open_openvino(load_network(tiny_weights)[1], tiny_weights, tmp_path)
+    assert again.encode(*inputs(1)[:2]).tokens.shape == (1, 16, 16)
+    assert "cannot be read" in caplog.text
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    blocked_network = open_openvino(load_network(tiny_weights)[1], tiny_weights, blocked)
+    assert blocked_network.encode(*inputs(1)[:2]).tokens.shape == (1, 16, 16)
+
+
+def test_other_weights_get_other_graphs(tiny_weights, tmp_path):
+    changed = tmp_path / "changed.safetensors"
+    changed.write_bytes(tiny_weights.read_bytes() + b"\0")
+    cache = tmp_path / "cache"
+    for weights in (tiny_weights, changed):
+        open_openvino(load_network(tiny_weights)[1], weights, cache).encode(*inputs(1)[:2])
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_auto_takes_openvino_on_a_cpu(tiny_weights):
+    assert isinstance(api.open_network(tiny_weights, "cpu")[1], GraphNetwork)
+    assert isinstance(api.open_network(tiny_weights, "cpu", runtime="eager")[1], EagerNetwork)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"runtime": "tensorrt"}, "unknown runtime 'tensorrt'"),
+        ({"precision": "int4"}, "unknown precision 'int4'"),
+        ({"runtime": "eager", "precision": "bf16"}, "float32"),
+        ({"runtime": "onnx"}, "aiatrack export MODEL --format onnx"),
+        ({"runtime": "openvino", "precision": "int8"}, "--precision int8"),
+    ],
+)
+def test_choices_that_cannot_be(choice, words, tiny_weights):
+    with pytest.raises(SettingsError, match=words):
+        api.open_network(tiny_weights, "cpu", **choice)
