@@ -199,6 +199,6 @@ def test_settings_of_a_file(tiny_weights):
 
 def test_model_without_weights_says_how_to_get_some(tmp_path, monkeypatch):
     monkeypatch.setattr(api.networks.resources, "files", lambda _package: tmp_path)
-    monkeypatch.setattr(api.tracking, "preset_names", lambda: ["base"])
+    monkeypatch.setattr(api.networks, "preset_names", lambda: ["base"])
     with pytest.raises(WeightsError, match="aiatrack convert"):
         api.find_weights("base")

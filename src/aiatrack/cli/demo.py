@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
 from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line
 
 
@@ -13,6 +14,8 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Film to write.")] = Path("demo.mp4"),
     model: Annotated[str, typer.Option(help="Name of a shipped model, or a weights file.")] = "lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    runtime: RuntimeOption = "auto",
+    precision: PrecisionOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Another number, another film.")] = 0,
     frames: Annotated[int, typer.Option(min=2, help="Length of the film.")] = 240,
     speed: Annotated[float, typer.Option(min=0, max=8, help="1 crosses the picture in two seconds.")] = 0.5,
@@ -39,7 +42,7 @@ def demo(
     world = SyntheticWorldSettings(
         seed=seed, frames=frames, speed=speed, distractors=distractors, camera_motion=0.4
     )
-    run = DemoFilm(load_tracker(model, device), world)
+    run = DemoFilm(load_tracker(model, device, runtime=runtime, precision=precision), world)
     try:
         with interrupted_by_termination():
             run.write(film)

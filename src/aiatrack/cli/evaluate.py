@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
 from aiatrack.cli.terminal import STOPPED_EXIT_CODE, console, interrupted_by_termination
 from aiatrack.errors import SettingsError
 
@@ -44,6 +45,8 @@ def evaluate(
     sequences: Annotated[str | None, typer.Option(help="Only these: NAME,NAME,...")] = None,
     retries: Annotated[int, typer.Option(min=0, help="How often a crashed sequence is tried again.")] = 1,
     device: Annotated[str, typer.Option(help="For models: auto, cpu, cuda, cuda:1, ...")] = "auto",
+    runtime: RuntimeOption = "auto",
+    precision: PrecisionOption = "auto",
     tracking_for: Annotated[
         str | None,
         typer.Option(help="For models: the paper's tracking settings for a benchmark, such as lasot."),
@@ -76,7 +79,8 @@ def evaluate(
     opened = open_benchmark(benchmark, root)
     if sequences is not None:
         opened = opened.select_sequences([name for name in sequences.split(",") if name])
-    factories = _build_factories(model, tracker, device, tracking_for)
+    choice = {"device": device, "runtime": runtime, "precision": precision, "tracking_for": tracking_for}
+    factories = _build_factories(model, tracker, choice)
     pool = _select_pool(cluster, jobs, threads)
     failures = 0
     for factory, folder in zip(factories, _folders(factories, output, opened.name), strict=True):
@@ -95,13 +99,13 @@ def evaluate(
 
 
 def _build_factories(
-    models: Sequence[str] | None, trackers: Sequence[str] | None, device: str, tracking_for: str | None
+    models: Sequence[str] | None, trackers: Sequence[str] | None, choice: dict[str, Any]
 ) -> list["TrackerFactory"]:
     from aiatrack.evaluation.running import parse_tracker
     from aiatrack.integrations.evaluation import ModelFactory
 
     named = list(models or ([] if trackers else ["lite"]))
-    factories: list[TrackerFactory] = [ModelFactory(name, device, tracking_for) for name in named]
+    factories: list[TrackerFactory] = [ModelFactory(name, **choice) for name in named]
     factories += [parse_tracker(text) for text in trackers or ()]
     names = [factory.name for factory in factories]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
 from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line
 from aiatrack.errors import AiATrackError, SettingsError
 
@@ -36,6 +37,8 @@ def track(
     select: Annotated[bool, typer.Option("--select", help="Draw the boxes in a window instead.")] = False,
     model: Annotated[str, typer.Option(help="Name of a shipped model, or a weights file.")] = "lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    runtime: RuntimeOption = "auto",
+    precision: PrecisionOption = "auto",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -115,7 +118,7 @@ def track(
             inputs=[boxes.expanduser()] if boxes else [],
         )
         first = next(frames)
-        tracker = load_multi_tracker(model, device, benchmark=benchmark)
+        tracker = load_multi_tracker(model, device, runtime=runtime, precision=precision, benchmark=benchmark)
         following = Following(tracker, marks or _select(first), frames, outputs)
         try:
             with interrupted_by_termination():

@@ -109,4 +109,3 @@ def require_installed(runtime: Runtime) -> None:
             f"runtime {runtime.value} needs a package that is not installed: "
             f"pip install 'aiatrack[{runtime.value}]'"
         )
-
