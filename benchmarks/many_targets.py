@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     frames, boxes = render(options.targets, options.frames + WARM_UP_FRAMES + 1)
     for model in options.model:
-        settings, network = open_network(model)
+        settings, network = open_network(model, runtime=options.runtime, precision=options.precision)
         for size in options.batch_sizes:
             tracking = settings.tracking.replace(batch_size=size)
             print(f"{model}, batches of {size}: {compare(network, tracking, frames, boxes)}", flush=True)

@@ -89,6 +89,8 @@ def test_a_preset_without_weights_gets_random_ones_and_says_so(tmp_path):
         (("--box", "500,500,9,9"), 3, "outside"),
         (("-o", "bench.txt"), 6, "a timing report ends in .json or .csv; got bench.txt"),
         (("--model", "nothing"), 2, "nothing"),
+        (("--runtime", "magic"), 2, "unknown runtime 'magic'"),
+        (("--device", "cuda:77"), 2, "cuda:77"),
     ],
 )
 def test_mistakes_are_said_in_one_line(bench, here, more, code, words):
@@ -111,3 +113,15 @@ def test_lists():
     assert parse_peers("none") == []
     with pytest.raises(SettingsError):
         parse_counts("many")
+
+
+def test_runtimes_and_precisions_that_do_not_go_together_are_notes(bench):
+    outcome = bench("--runtime", "eager", "--precision", "float32", "--precision", "bf16", "--peers", "none")
+    assert outcome.code == 0, outcome.err
+    assert "tiny eager bf16: not available: the eager runtime computes in float32" in outcome.out
+
+
+def test_nothing_left_to_time_is_an_error(bench):
+    outcome = bench("--runtime", "eager", "--precision", "bf16", "--peers", "none")
+    assert outcome.code == 2
+    assert "there is nothing to time: tiny eager bf16 is not available" in outcome.err

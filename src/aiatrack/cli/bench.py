@@ -22,10 +22,11 @@ def bench(
         list[str] | None, typer.Option(help="Shipped model or weights file; repeat it. Without: lite, nano.")
     ] = None,
     runtime: Annotated[
-        list[str] | None, typer.Option(help="auto, eager, ...; repeat it. Without: auto.")
+        list[str] | None,
+        typer.Option(help="auto, eager, openvino, ...; repeat it. Without: auto."),
     ] = None,
     precision: Annotated[
-        list[str] | None, typer.Option(help="auto, float32, ...; repeat it. Without: auto.")
+        list[str] | None, typer.Option(help="auto, float32, bf16, int8; repeat it. Without: auto.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     targets: Annotated[str, typer.Option(help="Numbers of targets, such as 1,8,32.")] = "1",
@@ -55,8 +56,9 @@ def bench(
     ```
     aiatrack bench
     aiatrack bench --model lite --targets 1,8,32 --peers none
-    # Every runtime of a model, kept as JSON
+    # Runtimes, kept as JSON, and precisions of a model
     aiatrack bench --model nano --runtime eager --runtime openvino -o bench.json
+    aiatrack bench --model nano --precision float32 --precision bf16
     # On a film of one's own
     aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200
     ```
@@ -106,7 +108,10 @@ class _Wanted:
         models_entered = enter_models(
             self.models, self.runtimes, self.precisions, self.targets, device=self.device, folder=folder
         )
-        return models_entered + peers_entered
+        entered = models_entered + peers_entered
+        if all(contender.follower is None for contender in entered):
+            raise SettingsError(f"there is nothing to time: {entered[0].title} is {entered[0].note}")
+        return entered
 
 
 def _take_film(

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from aiatrack.api import find_weights, open_network, select_device
+from aiatrack.api import decide_runtime, device_type, find_weights, open_network
 from aiatrack.config import TrackingSettings, load_preset, preset_names
 from aiatrack.crop import Image
-from aiatrack.errors import MissingExtraError, WeightsError
+from aiatrack.errors import MissingExtraError, SettingsError, WeightsError
 from aiatrack.evaluation.running import SequenceTracker, TrackerFactory, parse_tracker
+from aiatrack.runtimes.choice import parse_precision, parse_runtime
 from aiatrack.timing.film import Box
 from aiatrack.timing.stages import StageClock, TimedNetwork
 from aiatrack.tracking import MultiTracker, Network
@@ -113,6 +114,7 @@ def enter_models(
         SettingsError: unknown model, runtime, precision or device.
         WeightsError: a weights file cannot be used.
     """
+    device_type(device)  # no such device is a mistake, not a combination that happens not to exist
     entered = []
     for model in models:
         weights, note = _weights_or_random(model, folder)
@@ -152,24 +154,29 @@ class _Opening:
 
     def contenders(self, targets: Sequence[int], note: str) -> list[Contender]:
         name = Path(self.model).stem if Path(self.model).suffix else self.model
+        runtime, precision = parse_runtime(self.runtime), parse_precision(self.precision)
         try:
-            settings, network = open_network(self.weights, self.device)
-        except MissingExtraError as error:
-            reason = f"not installed: {error}"
-            return [Contender(name, self.runtime, self.precision, targets[0], note=reason)]
+            choice = decide_runtime(self.device, runtime=self.runtime, precision=self.precision)
+            settings, network = open_network(
+                self.weights, self.device, runtime=self.runtime, precision=self.precision
+            )
+        except (MissingExtraError, SettingsError) as error:
+            # Of all runtimes times all precisions, some do not exist, here or at all: that is worth a line.
+            asked = (runtime.value if runtime else "auto", precision.value if precision else "auto")
+            return [Contender(name, *asked, targets[0], note=f"not available: {error}")]
         clock = StageClock(_waiting_for(self.device))
         plain = _ModelFollower(network, settings.tracking)
         staged = _ModelFollower(TimedNetwork(network, clock), settings.tracking)
-        return [
-            Contender(name, self.runtime, self.precision, count, plain, staged, clock, note)
-            for count in targets
-        ]
+        labels = name, choice.runtime.value, choice.precision.value
+        return [Contender(*labels, count, plain, staged, clock, note) for count in targets]
 
 
 def _waiting_for(device: str) -> Callable[[], object] | None:
+    if device_type(device) != "cuda":
+        return None
     import torch
 
-    return torch.cuda.synchronize if select_device(device).type == "cuda" else None
+    return torch.cuda.synchronize
 
 
 def _weights_or_random(model: str, folder: Path) -> tuple[Path, str]:

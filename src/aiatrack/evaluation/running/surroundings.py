@@ -7,7 +7,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("aiatrack", "numpy", "opencv-python-headless", "opencv-contrib-python-headless", "torch", "ray")
+_PACKAGES = (
+    "aiatrack",
+    "av",
+    "numpy",
+    "onnxruntime",
+    "opencv-contrib-python-headless",
+    "opencv-python-headless",
+    "openvino",
+    "ray",
+    "torch",
+)
 
 
 def read_versions() -> dict[str, str]:
