@@ -23,6 +23,7 @@ from aiatrack.video.box_writer import TrackNumbers
 
 FILM = FilmFacts("street & <co>.mp4", 640, 480, 25.0)
 CAR, DOG, THIRD = "car-2", "dog", 7
+DOCUMENTS = ["boxes.cvat.xml", "boxes.coco.json", "boxes.labelstudio.json"]
 HEAD = '{"kind": "cvat", "ids": [], "film": {"name": "a", "width": 9, "height": 9}}\n'
 BOXES = '{"frame": 0, "time": 0, "boxes": [{"box": %s, "score": 1, "id": 1, "presence": 1, "state": ""}]}\n'
 NAN_BOX = (math.nan,) * 4
@@ -164,6 +165,27 @@ def test_coco_leaves_out_the_lost(tmp_path: Path) -> None:
     assert len({entry["id"] for entry in content["annotations"]}) == len(found)
 
 
+def test_label_studio_shows_nothing_after_the_last_box(tmp_path: Path) -> None:
+    (task,) = json.loads(write(tmp_path / "boxes.labelstudio.json").read_text())
+    assert task["data"] == {"video": FILM.name}
+    regions = {region["id"]: region for region in task["predictions"][0]["result"]}
+    table = {
+        name: [(entry["frame"], entry["enabled"], entry["x"]) for entry in region["value"]["sequence"]]
+        for name, region in regions.items()
+    }
+    # Frames from 1; lefts are percentages of 640 px.
+    assert table == {
+        "target-1": [(5, True, 0.1562), (6, False, 0.3125), (9, False, 0.7812)],
+        "target-2": [(7, True, 15.625), (8, True, 15.7812), (9, False, 15.9375)],
+        "target-7": [(5, True, 1.5625), (6, False, 1.7188)],
+    }
+    value = regions["target-1"]["value"]
+    assert (value["framesCount"], value["duration"], value["labels"]) == (10, 0.4, ["car"])
+    first = value["sequence"][0]
+    assert (first["y"], first["width"], first["height"], first["time"]) == (4.2708, 4.6875, 8.3333, 0.2)
+    assert {region["type"] for region in regions.values()} == {"videorectangle"}
+
+
 def test_text_files_have_a_line_for_every_frame(tmp_path: Path) -> None:
     write(tmp_path / "boxes_{id}.txt")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -178,7 +200,7 @@ def test_text_files_have_a_line_for_every_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(lefts[THIRD], [10, 11, nan, nan, nan, nan])
 
 
-@pytest.mark.parametrize("name", ["boxes.cvat.xml", "boxes.coco.json"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_nothing_is_lost_when_a_document_is_never_finished(tmp_path: Path, name: str) -> None:
     whole = write(tmp_path / name).read_text()
     (tmp_path / name).write_text("precious")
@@ -194,7 +216,7 @@ def test_nothing_is_lost_when_a_document_is_never_finished(tmp_path: Path, name:
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
-@pytest.mark.parametrize("name", ["boxes.cvat.xml", "boxes.coco.json"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents_are_finished_by_an_error(tmp_path: Path, name: str) -> None:
     whole = write(tmp_path / f"whole.{name.partition('.')[2]}").read_text()
     with (
@@ -206,22 +228,26 @@ def test_documents_are_finished_by_an_error(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).read_text() == whole
 
 
-@pytest.mark.parametrize("name", ["boxes.cvat.xml", "boxes.coco.json"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_without_a_frame_is_one(tmp_path: Path, name: str) -> None:
     with open_box_writer(tmp_path / name, film=FILM):
         pass
     if name.endswith("xml"):
         assert ElementTree.parse(tmp_path / name).getroot().findall("track") == []
-    else:
+    elif name.endswith("coco.json"):
         assert json.loads((tmp_path / name).read_text())["annotations"] == []
+    else:
+        assert json.loads((tmp_path / name).read_text())[0]["predictions"][0]["result"] == []
 
 
 def test_a_target_without_a_box_is_outside_everywhere(tmp_path: Path) -> None:
-    for name in ("a.cvat.xml", "a.coco.json", "a.mot.txt", "a.txt"):
+    for name in ("a.cvat.xml", "a.coco.json", "a.labelstudio.json", "a.mot.txt", "a.txt"):
         with open_box_writer(tmp_path / name, film=FILM) as writer:
             writer.write(BoxRow(0, 0.0, NAN_BOX, None))
     assert list(ElementTree.parse(tmp_path / "a.cvat.xml").getroot().iter("box")) == []
     assert json.loads((tmp_path / "a.coco.json").read_text())["annotations"] == []
+    (task,) = json.loads((tmp_path / "a.labelstudio.json").read_text())
+    assert task["predictions"][0]["result"][0]["value"]["sequence"] == []
     assert (tmp_path / "a.mot.txt").read_text() == ""
     assert (tmp_path / "a.txt").read_text() == "nan,nan,nan,nan\n"
 
@@ -263,7 +289,9 @@ def test_numbers_of_targets(ids: list[int | str], numbers: list[int]) -> None:
 def test_formats_by_name(tmp_path: Path) -> None:
     lines = write(tmp_path / "boxes.mot.txt").read_text()
     assert write(tmp_path / "gt.txt", format="mot").read_text() == lines
-    with pytest.raises(SettingsError, match="one of txt, csv, jsonl, mot, cvat, coco; got format 'gif'"):
+    with pytest.raises(
+        SettingsError, match="one of txt, csv, jsonl, mot, cvat, coco, labelstudio; got format 'gif'"
+    ):
         open_box_writer(tmp_path / "boxes.csv", format="gif")
     with pytest.raises(SettingsError, match="give `film`"):
         open_box_writer(tmp_path / "boxes.cvat.xml")
@@ -321,7 +349,7 @@ def test_what_is_no_journal(tmp_path: Path, name: str, text: str | None, message
         finish_box_document(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["boxes.cvat.xml", "boxes.coco.json", "boxes.mot.txt"])
+@pytest.mark.parametrize("name", [*DOCUMENTS, "boxes.mot.txt"])
 def test_writing_after_close(tmp_path: Path, name: str) -> None:
     writer = open_box_writer(tmp_path / name, film=FILM)
     writer.close()

@@ -52,13 +52,14 @@ def track(
         Path | None,
         typer.Option(
             help="Boxes: .txt (x,y,w,h), .csv, .jsonl, .mot.txt (MOTChallenge), .cvat.xml (CVAT), .coco.json "
-            "(COCO with tracks)."
+            "(COCO with tracks), .labelstudio.json."
         ),
     ] = None,
     format: Annotated[
         str | None,
         typer.Option(
-            help="Format of --save-boxes, where its ending does not tell: txt, csv, jsonl, mot, cvat or coco."
+            help="Format of --save-boxes, where its ending does not tell: txt, csv, jsonl, mot, cvat, coco "
+            "or labelstudio."
         ),
     ] = None,
     start: Annotated[

@@ -16,6 +16,7 @@ from aiatrack.video.box_formats.documents import (
     journal_path,
     write_document,
 )
+from aiatrack.video.box_formats.label_studio import compose_label_studio
 from aiatrack.video.box_formats.lines import (
     CsvBoxWriter,
     JsonLinesBoxWriter,
@@ -38,6 +39,7 @@ class BoxFormat(str, Enum):
     MOT = "mot"
     CVAT = "cvat"
     COCO = "coco"
+    LABEL_STUDIO = "labelstudio"
 
 
 # Longer endings first: `.mot.txt` is also a `.txt`.
@@ -45,11 +47,16 @@ _ENDINGS = {
     ".mot.txt": BoxFormat.MOT,
     ".cvat.xml": BoxFormat.CVAT,
     ".coco.json": BoxFormat.COCO,
+    ".labelstudio.json": BoxFormat.LABEL_STUDIO,
     ".txt": BoxFormat.TEXT,
     ".csv": BoxFormat.CSV,
     ".jsonl": BoxFormat.JSON_LINES,
 }
-_DOCUMENTS: dict[BoxFormat, Compose] = {BoxFormat.CVAT: compose_cvat, BoxFormat.COCO: compose_coco}
+_DOCUMENTS: dict[BoxFormat, Compose] = {
+    BoxFormat.CVAT: compose_cvat,
+    BoxFormat.COCO: compose_coco,
+    BoxFormat.LABEL_STUDIO: compose_label_studio,
+}
 
 
 def choose_format(path: Path, format: BoxFormat | str | None = None) -> BoxFormat:
@@ -117,12 +124,12 @@ def open_box_writer(
 
     Args:
         path: `.txt` (`x,y,w,h`), `.csv` (with header), `.jsonl`, `.mot.txt` (MOTChallenge), `.cvat.xml` (CVAT
-            for video 1.1) or `.coco.json` (COCO with tracks); an existing file is replaced. `{id}` in the
-            name of a `.txt` makes a file for each target.
+            for video 1.1), `.coco.json` (COCO with tracks) or `.labelstudio.json`; an existing file is
+            replaced. `{id}` in the name of a `.txt` makes a file for each target.
         inputs: files that this run reads, which are never overwritten.
         format: for names that end otherwise.
         ids: of the targets, as far as they are known. Text files need them all.
-        film: that the boxes belong to; needed by CVAT and COCO.
+        film: that the boxes belong to; needed by CVAT, COCO and Label Studio.
 
     Raises:
         OutputError: unknown ending, not writable, the output is an input, or the format holds one target.

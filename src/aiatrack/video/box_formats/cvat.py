@@ -1,13 +1,10 @@
 """CVAT's XML for video, version 1.1: a track a target, `outside` where it is lost."""
 
-from array import array
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from aiatrack.video.box_formats.documents import Recording, label_of, printable
-from aiatrack.video.box_writer import BoxRow, TargetId
-
-_CELLS = 6
+from aiatrack.video.box_formats.tracks import TrackBox, collect_tracks
 
 
 def compose_cvat(recording: Recording) -> Iterator[str]:
@@ -18,10 +15,10 @@ def compose_cvat(recording: Recording) -> Iterator[str]:
     """
     yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
     yield from _meta(recording)
-    for target_id, track in _collect_tracks(recording).items():
+    for target_id, track in collect_tracks(recording).items():
         number, label = recording.numbers[target_id], quoteattr(label_of(target_id))
         yield f'  <track id="{number}" label={label} source="auto">\n'
-        yield from map(_box, *[iter(track)] * _CELLS)
+        yield from map(_box, track)
         yield "  </track>\n"
     yield "</annotations>\n"
 
@@ -43,27 +40,8 @@ def _meta(recording: Recording) -> Iterator[str]:
     yield "      </original_size>\n    </task>\n  </meta>\n"
 
 
-def _collect_tracks(recording: Recording) -> "dict[TargetId, array[float]]":
-    """The boxes of each track, as flat numbers, six a box: frame, outside, x, y, width, height.
-
-    Flat, as an hour of twenty targets has two million boxes.
-    """
-    tracks = {target_id: array("d") for target_id in recording.ids}
-    inside: dict[TargetId, BoxRow] = {}
-    for shown in recording.frames():
-        seen = {row.id: row for row in shown.rows if not row.is_absent}
-        # Once outside is enough, and before a target was seen there is nothing to put outside.
-        for target_id in inside.keys() - seen.keys():
-            tracks[target_id].extend((shown.frame, 1, *inside.pop(target_id).box_xywh))
-        for target_id, row in seen.items():
-            tracks[target_id].extend((shown.frame, 0, *row.box_xywh))
-        inside |= seen
-    return tracks
-
-
-def _box(*cells: float) -> str:
-    frame, outside, x, y, width, height = cells
-    sides = {"xtl": x, "ytl": y, "xbr": x + width, "ybr": y + height}
+def _box(box: TrackBox) -> str:
+    sides = {"xtl": box.x, "ytl": box.y, "xbr": box.x + box.width, "ybr": box.y + box.height}
     edges = " ".join(f'{side}="{value:.4f}"' for side, value in sides.items())
-    flags = f'frame="{int(frame)}" keyframe="1" outside="{int(outside)}" occluded="0"'
+    flags = f'frame="{int(box.frame)}" keyframe="1" outside="{int(box.outside)}" occluded="0"'
     return f'    <box {flags} {edges} z_order="0"></box>\n'

@@ -1,0 +1,61 @@
+"""Boxes by target rather than by frame, for documents that are written so."""
+
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from aiatrack.video.box_formats.documents import Recording
+from aiatrack.video.box_writer import BoxRow, TargetId
+
+
+class TrackBox(NamedTuple):
+    """One box of a track, or the place where it ends for a while.
+
+    Attributes:
+        frame: index of the frame in its source, from 0.
+        outside: 1 in the first frame without the target, with the box that it had last; else 0.
+        x: left, px.
+        y: top, px.
+        width: px.
+        height: px.
+    """
+
+    frame: float
+    outside: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Track:
+    """The boxes of one target in order; as flat numbers, as an hour of twenty targets has two million."""
+
+    def __init__(self) -> None:
+        self._cells: array[float] = array("d")
+
+    def append(self, frame: int, row: BoxRow, *, outside: bool) -> None:
+        """Add a box to the end."""
+        self._cells.extend((frame, outside, *row.box_xywh))
+
+    def __iter__(self) -> Iterator[TrackBox]:
+        cells = iter(self._cells)
+        return map(TrackBox, *[cells] * len(TrackBox._fields))
+
+
+def collect_tracks(recording: Recording) -> dict[TargetId, Track]:
+    """Sort the boxes of a recording by target.
+
+    A target that is lost, or let go, has a box that is outside in the first frame without it, and none in
+    those after. Before it was first seen it has none at all.
+    """
+    tracks = {target_id: Track() for target_id in recording.ids}
+    inside: dict[TargetId, BoxRow] = {}
+    for shown in recording.frames():
+        seen = {row.id: row for row in shown.rows if not row.is_absent}
+        for target_id in inside.keys() - seen.keys():
+            tracks[target_id].append(shown.frame, inside.pop(target_id), outside=True)
+        for target_id, row in seen.items():
+            tracks[target_id].append(shown.frame, row, outside=False)
+        inside |= seen
+    return tracks
