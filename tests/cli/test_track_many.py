@@ -112,7 +112,7 @@ def test_text_file_for_each_target(track, here, film):
 
 
 def test_documents_for_annotation_tools(track, here, film):
-    arguments = ("--box", f"car={BOX}", "--box", f"dog={OTHER}", "--save-boxes")
+    arguments = ("--no-presence", "--box", f"car={BOX}", "--box", f"dog={OTHER}", "--save-boxes")
     assert track(film, *arguments, "boxes.cvat.xml").code == 0
     assert track(film, *arguments, "boxes.coco.json").code == 0
     assert track(film, *arguments, "boxes", "--format", "mot").code == 0

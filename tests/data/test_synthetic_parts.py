@@ -155,7 +155,7 @@ def test_the_way_out_by_hand(heading: tuple[float, float], expected: float) -> N
 
 
 def test_absences_by_hand() -> None:
-    plan = AbsencePlan(period=100, length=20, first=0)
+    plan = AbsencePlan(period=100, length=20, first=0, place=0.625)
     first, second = plan.near(50), plan.near(150)
     assert first is not None
     assert second is not None
@@ -166,7 +166,7 @@ def test_absences_by_hand() -> None:
     assert not plan.is_leaving(second)
     # It leaves in absences 0, 2, ...; each counts from its middle on.
     assert [plan.times_left(time) for time in (0, 53, 55, 199, 253, 255)] == [0, 0, 1, 1, 1, 2]
-    hiding_first = AbsencePlan(period=100, length=20, first=1)
+    hiding_first = AbsencePlan(period=100, length=20, first=1, place=0.625)
     assert [hiding_first.times_left(time) for time in (0, 55, 153, 155)] == [0, 0, 0, 1]
     assert AbsencePlan(period=np.inf, length=30, first=0).near(5) is None
 

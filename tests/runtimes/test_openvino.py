@@ -222,3 +222,18 @@ def test_auto_takes_openvino_on_a_cpu(tiny_weights):
 def test_choices_that_cannot_be(choice, words, tiny_weights):
     with pytest.raises(SettingsError, match=words):
         api.open_network(tiny_weights, "cpu", **choice)
+
+
+@pytest.mark.parametrize("first", ["eager", "openvino"])
+def test_a_state_saved_in_one_runtime_goes_on_in_the_other(eager, openvino, first):
+    before, after = (eager, openvino) if first == "eager" else (openvino, eager)
+    frames = np.random.default_rng(2).integers(0, 256, (6, 90, 120, 3), dtype=np.uint8)
+    settings = TrackingSettings(min_score_to_remember=-1)
+    whole = Tracker(before, settings)
+    whole.start(frames[0], (30, 30, 30, 20))
+    for frame in frames[1:4]:
+        whole.update(frame)
+    resumed = Tracker(after, settings).resume(whole.state())
+    for frame in frames[4:]:
+        expected = whole.update(frame)
+        np.testing.assert_allclose(resumed.update(frame).box_xywh, expected.box_xywh, atol=0.1)

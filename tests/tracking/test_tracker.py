@@ -79,7 +79,7 @@ def tracked(script, *, frame=FRAME, box=BOX, **settings):
 
 
 def filled_memory(additions: int, capacity: int, ensemble_size: int) -> ReferenceMemory:
-    memory = ReferenceMemory(Handle(0), capacity=capacity, ensemble_size=ensemble_size)
+    memory = ReferenceMemory.begin(Handle(0), capacity=capacity, ensemble_size=ensemble_size)
     for number in range(1, additions + 1):
         memory.add(Handle(number))
     return memory

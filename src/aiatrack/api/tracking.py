@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from aiatrack.api.networks import open_network
-from aiatrack.config import TrackingSettings, benchmark_tracking
+from aiatrack.config import TrackingSettings, benchmark_tracking, calibration_names
 from aiatrack.errors import SettingsError
 from aiatrack.tracking import Color, MultiTracker, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
@@ -31,8 +31,10 @@ def load_tracker(
         color: channel order of the frames it will be given: `rgb`, or `bgr` as OpenCV reads them.
         runtime: what computes the network: `auto`, `eager`, `compiled`, `openvino` or `onnx`.
         precision: what it computes in: `auto`, `float32`, `bf16` or `int8`.
-        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`.
-        **tracking: single tracking settings to change, such as `ensemble_size=4`; see `TrackingSettings`.
+        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`; they judge no
+            presence. Without one, presence is on.
+        **tracking: single tracking settings to change, such as `ensemble_size=4` or `presence="off"`; see
+            `TrackingSettings`.
 
     Raises:
         SettingsError: unknown model, device, runtime, precision, benchmark or setting.
@@ -44,7 +46,7 @@ def load_tracker(
         >>> tracker.start(frame, box=(120, 80, 64, 48))  # doctest: +SKIP
         >>> tracker.update(next_frame).box_xywh  # doctest: +SKIP
     """
-    changes = _check(color, benchmark, tracking)
+    changes = _check(model, color, benchmark, tracking)
     settings, network = open_network(model, device, runtime=runtime, precision=precision)
     return Tracker(network, settings.tracking.replace(**changes), color=color)
 
@@ -67,16 +69,24 @@ def load_multi_tracker(
         >>> for id, result in tracker.update(next_frame).items():  # doctest: +SKIP
         ...     print(id, result.box_xywh)
     """
-    changes = _check(color, benchmark, tracking)
+    changes = _check(model, color, benchmark, tracking)
     settings, network = open_network(model, device, runtime=runtime, precision=precision)
     return MultiTracker(network, settings.tracking.replace(**changes), color=color)
 
 
-def _check(color: Color, benchmark: str | None, tracking: dict[str, Any]) -> dict[str, Any]:
+def _check(
+    model: str | Path, color: Color, benchmark: str | None, tracking: dict[str, Any]
+) -> dict[str, Any]:
     """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
-    changes = ({} if benchmark is None else benchmark_tracking(benchmark)) | tracking
+    # Benchmarks want a box whatever happens, as the paper gives one; users want to know when one is lost.
+    changes: dict[str, Any] = {"presence": "on"}
+    if benchmark is not None:
+        changes = {"presence": "off"} | benchmark_tracking(benchmark)
+    if str(model) in calibration_names():
+        changes["calibration"] = str(model)
+    changes |= tracking
     TrackingSettings().replace(**changes)
     return changes
 

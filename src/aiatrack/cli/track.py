@@ -1,7 +1,7 @@
 """`aiatrack track`: follow targets through a film and write what was found."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -72,6 +72,13 @@ def track(
     benchmark: Annotated[
         str | None, typer.Option(help="Use the paper's tracking settings for a benchmark, such as lasot.")
     ] = None,
+    presence: Annotated[
+        bool | None,
+        typer.Option(
+            help="Say when a target is lost, hold its box and search for it; or follow whatever happens, as "
+            "the paper does. On, unless --benchmark is given."
+        ),
+    ] = None,
 ) -> None:
     """Follow targets through a film, folder, camera or stream.
 
@@ -119,7 +126,10 @@ def track(
             inputs=[boxes.expanduser()] if boxes else [],
         )
         first = next(frames)
-        tracker = load_multi_tracker(model, device, runtime=runtime, precision=precision, benchmark=benchmark)
+        judged: dict[str, Any] = {} if presence is None else {"presence": "on" if presence else "off"}
+        tracker = load_multi_tracker(
+            model, device, runtime=runtime, precision=precision, benchmark=benchmark, **judged
+        )
         following = Following(tracker, marks or _select(first), frames, outputs)
         try:
             with interrupted_by_termination():

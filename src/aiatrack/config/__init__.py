@@ -18,6 +18,7 @@ from aiatrack.config.network import (
     RefinedAttention,
     Refinement,
 )
+from aiatrack.config.presence import PresenceCalibration, calibration_names, load_calibration
 from aiatrack.config.presets import (
     ModelSettings,
     benchmark_tracking,
@@ -44,12 +45,15 @@ __all__ = [
     "MotionSettings",
     "NetworkSettings",
     "PasteSettings",
+    "PresenceCalibration",
     "RefinedAttention",
     "Refinement",
     "SourceSettings",
     "TrackingSettings",
     "TrainingSettings",
     "benchmark_tracking",
+    "calibration_names",
+    "load_calibration",
     "load_preset",
     "load_recipe",
     "preset_names",

@@ -1,6 +1,9 @@
-"""Settings of online tracking (paper, section 3.4; docs/method.md)."""
+"""Settings of online tracking (paper, section 3.4; docs/method.md; presence: docs/presence.md)."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from aiatrack.config.frozen import FrozenSettings
 
@@ -17,6 +20,45 @@ class TrackingSettings(FrozenSettings):
     min_score_to_remember: float = Field(0.7, ge=-1, le=1)
     """Raw IoU-head score, in [-1, 1], above which a frame becomes a reference; 0.7 means an IoU of 0.85."""
     batch_size: int = Field(16, ge=1)
-    """Targets that go through the network together at most; bounds the memory that many targets take."""
+    """Regions that go through the network together at most; bounds the memory that many targets take."""
     clip_margin_px: float = Field(10.0, gt=0)
     """Least part of a box that stays inside the frame, and its least width and height, px."""
+
+    presence: Literal["on", "off"] = "off"
+    """`on`: say how probable it is that the target is there, and search for it when it is lost; `off`: follow
+    whatever happens, as the paper does. All settings below count only when it is on."""
+    calibration: str = "generic"
+    """What turns the network's outputs into a probability: a shipped calibration (`lite`, `nano`, `generic`
+    for other weights) or a YAML file of one."""
+    min_presence_to_track: float = Field(0.5, ge=0, le=1)
+    """Probability from which a target counts as tracked; below, it is uncertain."""
+    min_presence_to_remember: float = Field(0.7, ge=0, le=1)
+    """Probability below which a frame does not become a reference, whatever its score."""
+    max_presence_to_lose: float = Field(0.15, ge=0, le=1)
+    """Probability below which a frame counts towards losing the target."""
+    frames_to_lose: int = Field(6, ge=1)
+    """So many such frames in a row, and the target is lost: its box is held, and it is searched for."""
+    search_growth: float = Field(1.3, ge=1, le=4)
+    """The region around a lost target's box grows by this factor a frame ..."""
+    search_growth_steps: int = Field(3, ge=0)
+    """... for so many frames; after them, tiles of the whole frame are searched as well."""
+    search_budget: int = Field(4, ge=1)
+    """Regions that are looked at for a lost target in one frame at most; one that is followed takes one."""
+    tile_growth: float = Field(1.5, ge=0.5, le=4)
+    """Side of a tile over that of the normal search region: larger ones are fewer, and less exact."""
+    min_presence_of_candidate: float = Field(0.3, ge=0, le=1)
+    """Probability from which what was found in a tile is looked at again in the next frame, closely and by
+    the long-term reference alone."""
+    min_presence_to_recover: float = Field(0.6, ge=0, le=1)
+    """Probability from which such a second look counts."""
+    looks_to_recover: int = Field(1, ge=1)
+    """So many second looks in a row, in as many frames, and the target is recovered."""
+
+    @model_validator(mode="after")
+    def _losing_lies_below_tracking(self) -> Self:
+        if self.max_presence_to_lose > self.min_presence_to_track:
+            raise ValueError(
+                f"max_presence_to_lose ({self.max_presence_to_lose:g}) must not lie above "
+                f"min_presence_to_track ({self.min_presence_to_track:g})"
+            )
+        return self

@@ -73,4 +73,5 @@ class ModelFactory:
             runtime=self.runtime,
             precision=self.precision,
             benchmark=self.tracking_for,
+            presence="off",
         )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from aiatrack.model import AiATrack, Location, Memory, Positions, ProjectedReferences, Reference
 from aiatrack.runtimes.position_cache import PositionCache, stack_positions
 from aiatrack.tracking import LocatedTargets, ReferenceSet
+from aiatrack.tracking.network import Arrays
 
 
 class EagerMemory(NamedTuple):
@@ -94,6 +95,17 @@ class EagerNetwork:
         parts = (location.boxes_xywh, location.scores[:, None], corner_scores.flatten(1), location.embeddings)
         packed = torch.cat([part.float() for part in parts], dim=1).cpu().numpy()
         return unpack_location(packed, self._network.settings.grid_size)
+
+    def to_arrays(self, handle: ProjectedReferences) -> Arrays:
+        """Copy a reference to the host; bfloat16 fits into float32 exactly."""
+        return tuple(part[0, 0].float().cpu().numpy().copy() for part in handle)
+
+    def from_arrays(self, arrays: Arrays) -> ProjectedReferences:
+        """Bring a reference back onto the device."""
+        keys, values, positions = (self._upload(array)[None, None] for array in arrays)
+        if self._bf16:
+            keys, values = keys.bfloat16(), values.bfloat16()
+        return ProjectedReferences(keys, values, positions)
 
     def _encode(self, crops: Tensor, positions: Positions) -> Memory:
         return self._network.encode_placed(crops, positions)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from aiatrack.config import NetworkSettings
 from aiatrack.tracking import LocatedTargets, ReferenceSet
+from aiatrack.tracking.network import Arrays
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -102,6 +103,14 @@ class GraphNetwork:
         return LocatedTargets(
             found["located_xywh"], found["scores"], found["corner_scores"], found["embeddings"]
         )
+
+    def to_arrays(self, handle: GraphReferencePart) -> Arrays:
+        """A reference is made of arrays."""
+        return tuple(handle)
+
+    def from_arrays(self, arrays: Arrays) -> GraphReferencePart:
+        """And arrays make a reference."""
+        return GraphReferencePart(*arrays)
 
 
 def _level(references: Sequence[ReferenceSet]) -> tuple[list[list[GraphReferencePart]], Floats]:

@@ -1,7 +1,12 @@
 """The references that a target is compared with, and which of them the next frame sees."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
 
 from aiatrack.tracking.network import Reference, ReferenceSet
 
@@ -12,18 +17,44 @@ class ReferenceMemory:
     Entries are features, never images: a search region that was confidently located becomes a reference
     without a second forward pass (feature reuse; paper, section 3.4).
 
+    Args:
+        long_term: handle of frame 0.
+        entries: short-term handles, oldest first, that of frame 0 first of all.
+        appearance: `(C,)`, what the target looked like in frame 0.
+        capacity: entries kept at most.
+        ensemble_size: how many are drawn for every frame.
+
     Attributes:
         long_term: handle of frame 0.
         appearance: `(C,)`, what the target looked like in frame 0.
     """
 
-    def __init__(self, first: Reference, *, capacity: int, ensemble_size: int) -> None:
-        self.long_term: Any = first.long_term
-        self.appearance = first.embedding
-        self._entries: list[Any] = [first.short_term]
+    def __init__(
+        self,
+        long_term: Any,
+        entries: Sequence[Any],
+        appearance: npt.NDArray[np.float32],
+        *,
+        capacity: int,
+        ensemble_size: int,
+    ) -> None:
+        self.long_term = long_term
+        self.appearance = appearance
+        self._entries = list(entries)
         self._capacity = capacity
         self._ensemble_size = ensemble_size
         self._draw()
+
+    @classmethod
+    def begin(cls, first: Reference, *, capacity: int, ensemble_size: int) -> Self:
+        """With frame 0 alone."""
+        return cls(
+            first.long_term,
+            [first.short_term],
+            first.embedding,
+            capacity=capacity,
+            ensemble_size=ensemble_size,
+        )
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -36,9 +67,21 @@ class ReferenceMemory:
         self._draw()
 
     @property
+    def entries(self) -> tuple[Any, ...]:
+        """Short-term references, oldest first."""
+        return tuple(self._entries)
+
+    @property
     def references(self) -> ReferenceSet:
         """What the next frame is compared with."""
         return ReferenceSet(self.long_term, self.ensemble, self.multiplicity)
+
+    @property
+    def first_reference(self) -> ReferenceSet:
+        """Frame 0 alone: what has not been changed by anything that was believed since."""
+        if not self._ensemble_size:
+            return ReferenceSet(self.long_term, [], [])
+        return ReferenceSet(self.long_term, self._entries[:1], [self._ensemble_size])
 
     @property
     def ensemble(self) -> list[Any]:

@@ -1,18 +1,48 @@
 """Follow targets from frame to frame, one pass of the network for all (paper, section 3.4)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Self
 
 from aiatrack.boxes import check_box_xywh
-from aiatrack.config import TrackingSettings
+from aiatrack.config import TrackingSettings, load_calibration
 from aiatrack.crop import Color, CropWindow, Image, check_frame, clip_to_frame, crop_window, cut_regions
 from aiatrack.errors import FrameError, SettingsError, TrackingError
+from aiatrack.tracking.following import (
+    Finding,
+    Following,
+    Look,
+    PaperFollowing,
+    WatchfulFollowing,
+    start_watch,
+)
 from aiatrack.tracking.memory import ReferenceMemory
-from aiatrack.tracking.network import CroppingNetwork, LocatedTargets, Network
-from aiatrack.tracking.target import Target, TargetId, TrackResult, to_box
+from aiatrack.tracking.network import CroppingNetwork, Network
+from aiatrack.tracking.presence import PresenceModel
+from aiatrack.tracking.saved_state import (
+    TrackerState,
+    check_saving,
+    probe_network,
+    restore_target,
+    save_target,
+)
+from aiatrack.tracking.target import FloatArray, Target, TargetId, TrackResult, to_box
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one look found, and where the network keeps the region."""
+
+    target: TargetId
+    finding: Finding
+    search: Any
+    row: int
+    box_in_crop: npt.NDArray[np.float32]
 
 
 class MultiTracker:
@@ -25,6 +55,7 @@ class MultiTracker:
         network: anything with the three verbs; see `aiatrack.tracking.Network`.
         settings: how to track; the defaults are the paper's.
         color: channel order of the frames: "rgb", or "bgr" as OpenCV reads them.
+        following: another way of following than `settings.presence` chooses.
 
     Attributes:
         latest: the last result of each target; the box as given right after `add`.
@@ -39,12 +70,18 @@ class MultiTracker:
     """
 
     def __init__(
-        self, network: Network, settings: TrackingSettings | None = None, *, color: Color = "rgb"
+        self,
+        network: Network,
+        settings: TrackingSettings | None = None,
+        *,
+        color: Color = "rgb",
+        following: Following | None = None,
     ) -> None:
         if color not in get_args(Color):
             raise SettingsError(f"color is 'rgb', or 'bgr' as OpenCV reads frames; got {color!r}")
         self.settings = settings or TrackingSettings()
         self.latest: dict[TargetId, TrackResult] = {}
+        self._following = following or _choose_following(self.settings, network.crop_size)
         self._network = network
         self._color = color
         self._targets: dict[TargetId, Target] = {}
@@ -86,14 +123,15 @@ class MultiTracker:
         (reference,) = self._network.remember(
             self._encode(frame, [window]), [0], window.to_crop(box_xywh)[None].astype(np.float32)
         )
-        memory = ReferenceMemory(
+        memory = ReferenceMemory.begin(
             reference, capacity=self.settings.memory_capacity, ensemble_size=self.settings.ensemble_size
         )
         target_id = self._free_id() if id is None else id
         self._frame_shape = frame.shape
-        self._targets[target_id] = Target(box_xywh, memory)
+        self._targets[target_id] = Target(box_xywh, memory, start_watch(box_xywh, memory.appearance))
+        presence = 1.0 if self.settings.presence == "on" else None
         self.latest[target_id] = TrackResult(
-            to_box(box_xywh), 1.0, self._frame_index, remembered=True, id=target_id
+            to_box(box_xywh), 1.0, self._frame_index, remembered=True, id=target_id, presence=presence
         )
         return target_id
 
@@ -123,43 +161,125 @@ class MultiTracker:
         self._check_frame(frame)
         self._frame_shape = frame.shape
         self._frame_index += 1
-        found: dict[TargetId, TrackResult] = {}
-        for ids in self._batches():
-            found.update((result.id, result) for result in self._follow(frame, ids))
-        self.latest = found
-        return dict(found)
+        looks = [
+            (id, look)
+            for id, target in self._targets.items()
+            for look in self._following.look_for(target, frame.shape)
+        ]
+        size = self.settings.batch_size
+        batches = (looks[start : start + size] for start in range(0, len(looks), size))
+        sights = [sight for batch in batches for sight in self._look(frame, batch)]
+        self.latest = {
+            id: self._judge(id, list(group)) for id, group in groupby(sights, key=lambda sight: sight.target)
+        }
+        self._remember([sight for sight in sights if self.latest[sight.target].remembered])
+        return dict(self.latest)
 
-    def _follow(self, frame: Image, ids: Sequence[TargetId]) -> list[TrackResult]:
-        targets = [self._targets[id] for id in ids]
-        windows = [self._window(target.box_xywh) for target in targets]
+    def state(self) -> TrackerState:
+        """All that is known between two frames, without the network: plain arrays, to be pickled.
+
+        Raises:
+            TrackingError: the network's runtime cannot save its references.
+        """
+        network = check_saving(self._network)
+        targets = {id: save_target(target, self.latest[id], network) for id, target in self._targets.items()}
+        return TrackerState(
+            self.settings,
+            self._color,
+            self._frame_shape,
+            self._frame_index,
+            self._next_id,
+            probe_network(network),
+            targets,
+        )
+
+    def resume(self, state: TrackerState) -> Self:
+        """Go on from a saved state, as if there had been no break; what was followed before is let go.
+
+        Args:
+            state: of a tracker with the same weights and settings, on whatever device.
+
+        Returns:
+            The tracker itself.
+
+        Raises:
+            TrackingError: the state comes from other weights or settings, or the network's runtime cannot
+                save references.
+        """
+        network = check_saving(self._network)
+        state.check(self.settings, self._color, probe_network(network))
+        targets = state.targets.items()
+        self._targets = {id: restore_target(saved, self.settings, network) for id, saved in targets}
+        self.latest = {id: saved.latest for id, saved in targets}
+        self._frame_shape, self._frame_index = state.frame_shape, state.frame_index
+        self._next_id = state.next_id
+        return self
+
+    def close(self) -> None:
+        """Let all targets go, and with them all memory but the network's; also at the end of a `with`."""
+        self._targets.clear()
+        self.latest = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _look(self, frame: Image, looks: Sequence[tuple[TargetId, Look]]) -> list[_Sight]:
+        """Pass regions through the network together."""
+        targets = [self._targets[id] for id, _ in looks]
+        windows = [look.window for _, look in looks]
         search = self._encode(frame, windows)
-        located = self._network.locate(search, [target.memory.references for target in targets])
-        remembered = located.scores > self.settings.min_score_to_remember
-        self._remember(search, targets, located, np.flatnonzero(remembered).tolist())
-        results = []
-        for row, (id, target, window) in enumerate(zip(ids, targets, windows, strict=True)):
-            target.box_xywh = clip_to_frame(
-                window.to_frame(located.boxes_xywh[row].astype(np.float64)),
-                frame_width=frame.shape[1],
-                frame_height=frame.shape[0],
-                margin_px=self.settings.clip_margin_px,
+        located = self._network.locate(search, [look.references for _, look in looks])
+        evidence = self._following.weigh(targets, windows, located)
+        return [
+            _Sight(
+                id,
+                Finding(
+                    self._to_frame(window, located.boxes_xywh[row], frame),
+                    float(located.scores[row]),
+                    located.embeddings[row],
+                    float(evidence[row]),
+                ),
+                search,
+                row,
+                located.boxes_xywh[row],
             )
-            box, score = to_box(target.box_xywh), float(located.scores[row])
-            results.append(TrackResult(box, score, self._frame_index, bool(remembered[row]), id))
-        return results
+            for row, ((id, _), window) in enumerate(zip(looks, windows, strict=True))
+        ]
 
-    def _remember(
-        self, search: Any, targets: Sequence[Target], located: LocatedTargets, rows: list[int]
-    ) -> None:
-        if rows:
-            references = self._network.remember(search, rows, located.boxes_xywh[rows])
-            for row, reference in zip(rows, references, strict=True):
-                targets[row].memory.add(reference)
+    def _to_frame(self, window: CropWindow, box_xywh: npt.NDArray[np.float32], frame: Image) -> FloatArray:
+        return clip_to_frame(
+            window.to_frame(box_xywh.astype(np.float64)),
+            frame_width=frame.shape[1],
+            frame_height=frame.shape[0],
+            margin_px=self.settings.clip_margin_px,
+        )
 
-    def _batches(self) -> Iterator[list[TargetId]]:
-        """Ids in groups that go through the network together."""
-        ids, size = self.ids, self.settings.batch_size
-        return (ids[start : start + size] for start in range(0, len(ids), size))
+    def _judge(self, id: TargetId, sights: Sequence[_Sight]) -> TrackResult:
+        target = self._targets[id]
+        verdict = self._following.judge(target, [sight.finding for sight in sights])
+        target.box_xywh = verdict.box_xywh
+        return TrackResult(
+            to_box(verdict.box_xywh),
+            verdict.score,
+            self._frame_index,
+            verdict.remember,
+            id,
+            verdict.presence,
+            verdict.state,
+        )
+
+    def _remember(self, sights: Sequence[_Sight]) -> None:
+        """Turn search regions into references; those that were encoded together are again."""
+        for _, group in groupby(sights, key=lambda sight: id(sight.search)):
+            together = list(group)
+            rows = [sight.row for sight in together]
+            boxes = np.stack([sight.box_in_crop for sight in together])
+            references = self._network.remember(together[0].search, rows, boxes)
+            for sight, reference in zip(together, references, strict=True):
+                self._targets[sight.target].memory.add(reference)
 
     def _free_id(self) -> int:
         while self._next_id in self._targets:
@@ -182,3 +302,9 @@ class MultiTracker:
         if isinstance(self._network, CroppingNetwork):
             return self._network.encode_regions(frame, windows, self._color)
         return self._network.encode(*cut_regions(frame, windows, self._color))
+
+
+def _choose_following(settings: TrackingSettings, crop_size: int) -> Following:
+    if settings.presence == "off":
+        return PaperFollowing(settings, crop_size)
+    return WatchfulFollowing(settings, crop_size, PresenceModel(load_calibration(settings.calibration)))

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from aiatrack.crop import Color, CropWindow, Image
 
+Arrays = tuple[npt.NDArray[np.float32], ...]
+"""Content of a handle, for saving."""
+
 
 class Reference(Protocol):
     """What a network keeps of one target in one past frame; tracking never looks inside the first two."""
@@ -101,3 +104,14 @@ class CroppingNetwork(Network, Protocol):
             windows: of side S once resized; may leave the frame.
             color: channel order of the frame.
         """
+
+
+@runtime_checkable
+class SavingNetwork(Network, Protocol):
+    """A network whose references can be saved and brought back, on another device if need be."""
+
+    def to_arrays(self, handle: Any) -> Arrays:
+        """The content of a long- or short-term handle, exact: keys and values `(N, C)`, places `(N, D)`."""
+
+    def from_arrays(self, arrays: Arrays) -> Any:
+        """The handle whose content this is."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from aiatrack.tracking.memory import ReferenceMemory
 
 TargetId = int | str
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class TargetState(str, Enum):
@@ -31,7 +32,8 @@ class TrackResult:
 
     Attributes:
         box_xywh: left, top, width, height in pixels of the frame, origin at the top left.
-        score: raw IoU-head output in about [-1, 1]; 1 for the box that was given.
+        score: raw IoU-head output in about [-1, 1]; 1 for the box that was given. While the target is lost,
+            of the best that was found.
         frame_index: 0 for the first frame that the tracker was given, then 1, 2, ...
         remembered: whether this frame became a reference.
         id: of the target.
@@ -54,19 +56,48 @@ class TrackResult:
 
 
 @dataclass(slots=True)
+class Watch:
+    """What is kept of a target to judge whether it is there.
+
+    Attributes:
+        believed_xywh: `(4,)` last box in which the target was believed to be, px of the frame.
+        recent: `(C,)` mean appearance in recent frames in which it was.
+        carried: evidence of the frames before, a logit.
+        state: of the last frame.
+        frames_in_doubt: how many in a row spoke against it.
+        frames_lost: since it was lost.
+        next_tile: which tile of the frame to search next.
+        candidate_xywh: `(4,)` where a lost target was perhaps found in the last frame, px of the frame.
+        looks: how many second looks in a row confirmed the candidate.
+    """
+
+    believed_xywh: FloatArray
+    recent: FloatArray
+    carried: float
+    state: TargetState = TargetState.TRACKED
+    frames_in_doubt: int = 0
+    frames_lost: int = 0
+    next_tile: int = 0
+    candidate_xywh: FloatArray | None = None
+    looks: int = 0
+
+
+@dataclass(slots=True)
 class Target:
     """State of one followed target.
 
     Attributes:
         box_xywh: `(4,)` last box, px of the frame, clipped to it.
         memory: its references.
+        watch: what its presence is judged by; idle with `presence="off"`.
     """
 
-    box_xywh: npt.NDArray[np.floating[Any]]
+    box_xywh: FloatArray
     memory: ReferenceMemory
+    watch: Watch
 
 
-def to_box(values: Sequence[float] | npt.NDArray[np.floating[Any]]) -> tuple[float, float, float, float]:
+def to_box(values: Sequence[float] | FloatArray) -> tuple[float, float, float, float]:
     """Four plain numbers."""
     x, y, width, height = (float(value) for value in values)
     return x, y, width, height

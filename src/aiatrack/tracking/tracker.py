@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Self
 
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import Color, Image
 from aiatrack.errors import TrackingError
 from aiatrack.tracking.multi_tracker import MultiTracker
 from aiatrack.tracking.network import Network
+from aiatrack.tracking.saved_state import TrackerState, only_target
 from aiatrack.tracking.target import TargetId, TrackResult
 
 
@@ -75,3 +77,40 @@ class Tracker:
         if self._id is None:
             raise TrackingError("update() was called before start(frame, box): mark the target first")
         return self._targets.update(frame)[self._id]
+
+    def state(self) -> TrackerState:
+        """All that is known between two frames, without the network: plain arrays, to be pickled.
+
+        Raises:
+            TrackingError: `start` has not been called, or the network's runtime cannot save its references.
+
+        Example:
+            >>> state = tracker.state()  # doctest: +SKIP
+            >>> tracker = load_tracker().resume(pickle.loads(saved))  # doctest: +SKIP
+        """
+        if self._id is None:
+            raise TrackingError("state() was called before start(frame, box): there is nothing to save yet")
+        return self._targets.state()
+
+    def resume(self, state: TrackerState) -> Self:
+        """Go on from a saved state, as if there had been no break; returns the tracker itself.
+
+        Raises:
+            TrackingError: the state has not exactly one target, comes from other weights or settings, or the
+                network's runtime cannot save references.
+        """
+        id = only_target(state)
+        self._targets.resume(state)
+        self._id = id
+        return self
+
+    def close(self) -> None:
+        """Let the target go, and with it all memory but the network's; also at the end of a `with`."""
+        self._targets.close()
+        self._id = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

@@ -35,13 +35,16 @@ class Actor:
     def placed(self, time: float, frame_rate: float, camera: CameraPose) -> FloatArray | None:
         """The `(3, 3)` matrix from the thing's unit square to frame px, or None while it is not on stage."""
         placement = self.route.at(time, camera)
-        if placement is None:
+        if placement is None or self._has_vanished(time):
             return None
         turn, stretch = self.pose.at(time / frame_rate).tolist() if self.pose is not None else (0.0, 0.0)
         longer = np.exp(self.stretch * stretch)
         shape = turn_and_scale(0.0, placement.half_size * longer, placement.half_size / longer)
         angle = camera.angle + self.heading + self.turn * turn
         return translation(*(placement.centre + camera.shake)) @ turn_and_scale(angle, 1.0, 1.0) @ shape
+
+    def _has_vanished(self, time: float) -> bool:
+        return isinstance(self.route, Wander) and self.route.plan.has_vanished(time)
 
 
 class Cast:
@@ -70,7 +73,8 @@ class Cast:
         hosts = [target.route for target in targets if isinstance(target.route, Wander)]
         clutter = [self._resting() for _ in range(settings.clutter)]
         passing = [self._passing(hosts[number % len(hosts)]) for number in range(settings.occluders)]
-        covers = [self._cover(host) for host in hosts] if settings.absence else []
+        hides = settings.absence > 0 and settings.absence_kind == "leave_or_hide"
+        covers = [self._cover(host) for host in hosts] if hides else []
         self.actors = (*clutter, *distractors[:behind], *targets, *distractors[behind:], *passing, *covers)
         """From back to front."""
 
@@ -90,17 +94,21 @@ class Cast:
         diameter = settings.target_diameter_px * float(np.exp(rng.uniform(-0.15, 0.15)))
         thing = self._thing(kind, diameter)
         first = int(rng.integers(2))
-        # Targets come and go at different times.
-        plan = (
-            AbsencePlan(settings.absence_period, settings.absence_frames, first)
-            if target is not None
-            else _NO_ABSENCE
-        )
+        plan = _NO_ABSENCE if target is None else self._absences(target, first)
         route = self._way_apart(thing, diameter / 2, plan, others)
         pose = Drift(rng, 2, (1.0, 6.0))
         heading = float(rng.uniform(-np.pi, np.pi)) if settings.deformation else 0.0
         turn, stretch = settings.deformation * np.array([rng.uniform(0.1, 1.2), rng.uniform(0.0, 0.25)])
         return Actor(thing, route, pose, float(turn), float(stretch), heading, target)
+
+    def _absences(self, target: int, first: int) -> AbsencePlan:
+        """Targets come and go at different times."""
+        settings = self._settings
+        # Of its own numbers, so that a film without absences does not change with how they are drawn.
+        place = float(np.random.default_rng((settings.seed, target)).uniform())
+        return AbsencePlan(
+            settings.absence_period, settings.absence_frames, first, place, settings.absence_kind == "vanish"
+        )
 
     def _way_apart(self, thing: Thing, half_size: float, plan: AbsencePlan, others: list[Actor]) -> Wander:
         """A way that does not start on another's: the first frame must show each target."""

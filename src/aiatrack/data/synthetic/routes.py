@@ -63,38 +63,52 @@ class Absence:
 
 @dataclass(frozen=True)
 class AbsencePlan:
-    """Absences that recur with a period; even ones leave the frame, odd ones hide."""
+    """Absences that recur with a period; by turns, they leave the frame and hide, unless they vanish."""
 
     period: float
     """Frames; infinite for none."""
     length: float
     first: int
     """0 or 1: whether the first absence leaves or hides."""
+    place: float = 0.5
+    """Where in the part of the period that leaves room for the ramps an absence begins, 0 to 1."""
+    vanish: bool = False
+    """The target goes from one frame to the next, and comes back far from where it was."""
 
     @property
     def ramp(self) -> float:
         """Frames for going and for coming back."""
         return min(24.0, (self.period - self.length) / 2.5)
 
+    def start(self, index: int) -> float:
+        """First frame of an absence."""
+        spare = self.period - self.length - 2 * self.ramp
+        return index * self.period + self.ramp + spare * self.place
+
     def near(self, time: float) -> Absence | None:
         """The absence whose period this is."""
         if not np.isfinite(self.period):
             return None
         index = int(time // self.period)
-        start = index * self.period + (self.period - self.length) * 0.55
+        start = self.start(index)
         return Absence(index, start, start + self.length, self.ramp)
 
     def is_leaving(self, absence: Absence) -> bool:
         """Whether the target goes out of the frame, rather than behind something."""
-        return (absence.index + self.first) % 2 == 0
+        return not self.vanish and (absence.index + self.first) % 2 == 0
+
+    def has_vanished(self, time: float) -> bool:
+        """Whether the target is nowhere."""
+        absence = self.near(time)
+        return self.vanish and absence is not None and absence.start <= time < absence.end
 
     def times_left(self, time: float) -> int:
-        """How often the target has left the frame; steps in the middle of an absence."""
+        """How often the target has left the frame or vanished; steps in the middle of an absence."""
         absence = self.near(time)
         if absence is None:
             return 0
         passed = absence.index + (time > (absence.start + absence.end) / 2)
-        return (passed + 1 - self.first) // 2
+        return passed if self.vanish else (passed + 1 - self.first) // 2
 
 
 class Wander:
@@ -129,6 +143,7 @@ class Wander:
         self._room = np.maximum(frame_size / 2 - 1.1 * half_size, 0.1 * frame_size)
         self._way, self._size = Drift(rng, 2, (1.6, 8.0)), Drift(rng, 1, (3.0, 12.0))
         self._key = int(rng.integers(2**31))
+        self._stretches = [0]
 
     def size_at(self, time: float, pose: CameraPose) -> float:
         """Pixels of the frame for one unit of the thing."""
@@ -136,11 +151,9 @@ class Wander:
         return float(self.half_size * own * pose.zoom)
 
     def at(self, time: float, pose: CameraPose) -> Placement:
-        """The placement at a time, in frames."""
-        seconds, times_left = time * self._seconds_a_frame, self.plan.times_left(time)
-        # Back from outside, it goes on from elsewhere: another stretch of the same endless way.
-        stretch = seconds * self._speed + 1000.0 * times_left
-        centre = self.frame_size / 2 + self._room * self._way.at(stretch)
+        """The placement at a time, in frames; where it would be, while it has vanished."""
+        times_left = self.plan.times_left(time)
+        centre = self._centre(time, times_left)
         size, absence = self.size_at(time, pose), self.plan.near(time)
         if absence is not None and self.plan.is_leaving(absence):
             # The margin covers the tremor and the camera's roll.
@@ -150,6 +163,24 @@ class Wander:
             )
             centre = centre + heading * away * absence.share_away(time)
         return Placement(centre, size)
+
+    def _centre(self, time: float, times_left: int) -> FloatArray:
+        # Back from outside, it goes on from elsewhere: another stretch of the same endless way.
+        stretch = self._far_stretch(times_left) if self.plan.vanish else times_left
+        seconds = time * self._seconds_a_frame * self._speed + 1000.0 * stretch
+        return self.frame_size / 2 + self._room * self._way.at(seconds)
+
+    def _far_stretch(self, times_left: int) -> int:
+        """Of the stretches it may come back on, the one that begins farthest from where it vanished."""
+        while len(self._stretches) <= times_left:
+            last, count = self._stretches[-1], len(self._stretches)
+            gone, back = self.plan.start(count - 1), self.plan.start(count - 1) + self.plan.length
+            rates = np.array([gone, back]) * self._seconds_a_frame * self._speed
+            here = self._way.at(rates[0] + 1000.0 * last)
+            others = range(last + 1, last + 9)
+            jumps = [float(np.hypot(*(self._way.at(rates[1] + 1000.0 * k) - here))) for k in others]
+            self._stretches.append(others[int(np.argmax(jumps))])
+        return self._stretches[times_left]
 
 
 class Cover:

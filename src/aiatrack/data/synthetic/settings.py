@@ -1,5 +1,7 @@
 """What a synthetic film shows, and how to draw many different ones."""
 
+from typing import Literal
+
 import numpy as np
 from pydantic import Field, model_validator
 from typing_extensions import Self
@@ -52,6 +54,8 @@ class SyntheticWorldSettings(FrozenSettings):
     """Share of frames in which each target is out of the frame or wholly hidden (the two by turns)."""
     absence_frames: int = Field(30, ge=1)
     """Length of one absence, frames. A target that left comes back in another place."""
+    absence_kind: Literal["leave_or_hide", "vanish"] = "leave_or_hide"
+    """`vanish`: gone from one frame to the next, and back far from there, as where a film is cut."""
 
     @model_validator(mode="after")
     def _film_is_long_enough_for_an_absence(self) -> Self:

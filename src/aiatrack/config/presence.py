@@ -1,0 +1,65 @@
+"""Calibrations of presence: coefficients that turn a network's outputs into a probability, as YAML files."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from aiatrack.config.frozen import FrozenSettings
+from aiatrack.config.presets import read_yaml_settings
+from aiatrack.errors import SettingsError
+
+
+class PresenceCalibration(FrozenSettings):
+    """Two logistic regressions, one upon the other; made by `benchmarks/calibrate_presence.py`.
+
+    The first weighs what one frame says (see `aiatrack.tracking.evidence`), the second adds what the
+    frames before said.
+    """
+
+    origin: str = ""
+    """Of which weights, and on what material."""
+    bias: float
+    """Of one frame's evidence, a logit."""
+    weights: dict[str, float]
+    """Of one frame's evidence by feature; a feature that is not named counts nothing."""
+    momentum: float = Field(0.5, ge=0, lt=1)
+    """Share of the carried evidence that stays from frame to frame."""
+    presence_bias: float = 0.0
+    """Of presence, a logit."""
+    evidence_weight: float = 1.0
+    """What this frame's evidence counts for presence."""
+    carried_weight: float = 0.0
+    """What the evidence carried over from the frames before counts."""
+    held_weight: float = 0.0
+    """Added while a lost target's box is held."""
+
+
+def calibration_names() -> list[str]:
+    """Names of the shipped calibrations, such as `lite`."""
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in _folder().iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def load_calibration(name: str) -> PresenceCalibration:
+    """Read a shipped calibration, or a file.
+
+    Raises:
+        SettingsError: neither a shipped calibration nor a file of one.
+    """
+    if name in calibration_names():
+        text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+        return PresenceCalibration.parse(yaml.safe_load(text), origin=f"calibration {name}")
+    if not Path(name).is_file():
+        raise SettingsError(
+            f"there is no calibration {name!r}: choose one of {', '.join(calibration_names())}, or a "
+            "YAML file"
+        )
+    return PresenceCalibration.parse(read_yaml_settings(Path(name)), origin=name)
+
+
+def _folder() -> Any:
+    return resources.files("aiatrack.config") / "calibrations"

@@ -1,0 +1,221 @@
+"""How a target is followed: whatever happens, as the paper does, or as long as it is believed to be there.
+
+A way of following says where to look for a target in the next frame, and what to make of what was found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from aiatrack.boxes import box_iou, xywh_to_xyxy
+from aiatrack.config import TrackingSettings
+from aiatrack.crop import CropWindow, crop_window
+from aiatrack.tracking.evidence import Known
+from aiatrack.tracking.network import LocatedTargets, ReferenceSet
+from aiatrack.tracking.presence import CERTAIN, PresenceModel, logistic
+from aiatrack.tracking.searching import search_windows
+from aiatrack.tracking.target import FloatArray, Target, TargetState, Watch
+
+_RECENT_MOMENTUM = 0.9
+_LEAST_OVERLAP_OF_LOOKS = 0.3
+"""IoU of what a second look found with what the first did: the same thing, allowing for a frame's motion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One region to look at for one target.
+
+    Attributes:
+        window: where.
+        references: what to compare it with.
+    """
+
+    window: CropWindow
+    references: ReferenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found.
+
+    Attributes:
+        box_xywh: `(4,)` px of the frame, clipped to it.
+        score: of the IoU head.
+        embedding: `(C,)` what is inside the box looks like.
+        evidence: for the target being there, a logit; 0 where it is not weighed.
+    """
+
+    box_xywh: FloatArray
+    score: float
+    embedding: FloatArray
+    evidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is made of a target's findings in one frame.
+
+    Attributes:
+        box_xywh: `(4,)` px of the frame; where to look next, too.
+        score: of the finding that it comes from.
+        remember: whether the target's only finding becomes a reference.
+        presence: probability, or None where it is not judged.
+        state: of the target.
+    """
+
+    box_xywh: FloatArray
+    score: float
+    remember: bool
+    presence: float | None = None
+    state: TargetState = TargetState.TRACKED
+
+
+class Following(Protocol):
+    """A way of following."""
+
+    def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
+        """Choose at least one region of the next frame."""
+
+    def weigh(
+        self, targets: Sequence[Target], windows: Sequence[CropWindow], located: LocatedTargets
+    ) -> FloatArray:
+        """What speaks for each of B located targets: `(B,)` logits."""
+
+    def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
+        """Make up one's mind, given a finding for each look."""
+
+
+class PaperFollowing:
+    """The paper's: the target is where the network says (section 3.4).
+
+    Args:
+        settings: how to track.
+        crop_size: of the network, px.
+    """
+
+    def __init__(self, settings: TrackingSettings, crop_size: int) -> None:
+        self._settings = settings
+        self._crop_size = crop_size
+
+    def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
+        """The region around the last box."""
+        window = crop_window(target.box_xywh, self._settings.search_factor, self._crop_size)
+        return [Look(window, target.memory.references)]
+
+    def weigh(
+        self, targets: Sequence[Target], windows: Sequence[CropWindow], located: LocatedTargets
+    ) -> FloatArray:
+        """Nothing is weighed."""
+        return np.zeros(len(targets))
+
+    def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
+        """Believe it."""
+        (found,) = findings
+        return Verdict(found.box_xywh, found.score, found.score > self._settings.min_score_to_remember)
+
+
+class WatchfulFollowing:
+    """Follows while the target is believed to be there; holds its box and searches when it is not.
+
+    Args:
+        settings: how to track.
+        crop_size: of the network, px.
+        model: what presence is judged by.
+    """
+
+    def __init__(self, settings: TrackingSettings, crop_size: int, model: PresenceModel) -> None:
+        self._settings = settings
+        self._crop_size = crop_size
+        self._model = model
+        self._paper = PaperFollowing(settings, crop_size)
+
+    def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
+        """One region while it is followed, several while it is lost."""
+        watch = target.watch
+        if watch.state is not TargetState.LOST:
+            return self._paper.look_for(target, frame_shape)
+        windows = search_windows(watch, frame_shape, self._settings, self._crop_size)
+        looks = [Look(window, target.memory.references) for window in windows]
+        if watch.candidate_xywh is not None:
+            looks[0] = Look(windows[0], target.memory.first_reference)
+        return looks
+
+    def weigh(
+        self, targets: Sequence[Target], windows: Sequence[CropWindow], located: LocatedTargets
+    ) -> FloatArray:
+        """By the network's outputs and what is known of each target."""
+        return self._model.weigh(
+            located,
+            [known_of(target, window) for target, window in zip(targets, windows, strict=True)],
+        )
+
+    def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
+        """Weigh what was found against what was known."""
+        watch = target.watch
+        if watch.state is TargetState.LOST:
+            return self._judge_lost(watch, findings)
+        (found,) = findings
+        return self._judge_followed(watch, found)
+
+    def _judge_followed(self, watch: Watch, found: Finding) -> Verdict:
+        settings = self._settings
+        presence = self._model.presence(found.evidence, watch.carried, held=False)
+        watch.carried = self._model.carry(watch.carried, found.evidence)
+        watch.frames_in_doubt = watch.frames_in_doubt + 1 if presence < settings.max_presence_to_lose else 0
+        if watch.frames_in_doubt >= settings.frames_to_lose:
+            watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0
+            return Verdict(watch.believed_xywh, found.score, False, presence, watch.state)
+        if presence < settings.min_presence_to_track:
+            watch.state = TargetState.UNCERTAIN
+            return Verdict(found.box_xywh, found.score, False, presence, watch.state)
+        watch.state, watch.believed_xywh = TargetState.TRACKED, found.box_xywh
+        certain = presence >= settings.min_presence_to_remember
+        if certain:
+            watch.recent = _RECENT_MOMENTUM * watch.recent + (1 - _RECENT_MOMENTUM) * found.embedding
+        remember = certain and found.score > settings.min_score_to_remember
+        return Verdict(found.box_xywh, found.score, remember, presence, watch.state)
+
+    def _judge_lost(self, watch: Watch, findings: Sequence[Finding]) -> Verdict:
+        watch.frames_lost += 1
+        best = max(findings, key=lambda finding: finding.evidence)
+        if self._is_confirmed(watch, findings[0]):
+            watch.looks += 1
+            if watch.looks >= self._settings.looks_to_recover:
+                return self._recover(watch, findings[0])
+            watch.candidate_xywh = findings[0].box_xywh
+        else:
+            likely = logistic(best.evidence) >= self._settings.min_presence_of_candidate
+            watch.candidate_xywh, watch.looks = best.box_xywh if likely else None, 0
+        presence = self._model.presence(best.evidence, watch.carried, held=True)
+        watch.carried = self._model.carry(watch.carried, best.evidence)
+        return Verdict(watch.believed_xywh, best.score, False, presence, watch.state)
+
+    def _is_confirmed(self, watch: Watch, found: Finding) -> bool:
+        """Whether a second look, by the long-term reference alone, sees the candidate as well."""
+        if watch.candidate_xywh is None:
+            return False
+        overlap = box_iou(xywh_to_xyxy(found.box_xywh), xywh_to_xyxy(watch.candidate_xywh))
+        sure = logistic(found.evidence) >= self._settings.min_presence_to_recover
+        return sure and bool(overlap >= _LEAST_OVERLAP_OF_LOOKS)
+
+    def _recover(self, watch: Watch, found: Finding) -> Verdict:
+        watch.state, watch.believed_xywh = TargetState.RECOVERED, found.box_xywh
+        watch.candidate_xywh, watch.looks, watch.frames_in_doubt = None, 0, 0
+        # What spoke against the old place says nothing of the new one.
+        watch.carried = found.evidence
+        presence = self._model.presence(found.evidence, watch.carried, held=False)
+        return Verdict(found.box_xywh, found.score, False, presence, watch.state)
+
+
+def start_watch(box_xywh: FloatArray, appearance: FloatArray) -> Watch:
+    """Of a target that has just been marked, and so is certain to be there."""
+    return Watch(believed_xywh=box_xywh, recent=appearance.astype(np.float64), carried=CERTAIN)
+
+
+def known_of(target: Target, window: CropWindow) -> Known:
+    """What is known of a target before it is looked for in a window."""
+    watch = target.watch
+    size = float(np.sqrt(watch.believed_xywh[2:].prod())) / window.side
+    return Known(target.memory.appearance, watch.recent, size)

@@ -1,0 +1,74 @@
+"""Where to look for a lost target: around its last box, wider every frame, then all over the frame."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from aiatrack.config import TrackingSettings
+from aiatrack.crop import CropWindow, crop_window
+from aiatrack.tracking.target import FloatArray, Watch
+
+_LARGEST_TILE_SHARE = 1.5
+"""Of the frame's longer side: a larger tile would only show more of what is outside."""
+
+
+def search_windows(
+    watch: Watch, frame_shape: Sequence[int], settings: TrackingSettings, crop_size: int
+) -> list[CropWindow]:
+    """Choose the regions for one frame; `watch.next_tile` moves on.
+
+    First, while there is one, the candidate's own region, for a second look; then the last box's; then tiles
+    in turn, from the last box outwards, as many as the budget allows.
+
+    Args:
+        watch: of the lost target.
+        frame_shape: height and width first.
+        settings: budget, growth, tiles.
+        crop_size: of the network, px.
+    """
+    windows = []
+    if watch.candidate_xywh is not None:
+        windows.append(crop_window(watch.candidate_xywh, settings.search_factor, crop_size))
+    growth = settings.search_growth ** min(watch.frames_lost, settings.search_growth_steps)
+    windows.append(crop_window(watch.believed_xywh, settings.search_factor * growth, crop_size))
+    if watch.frames_lost >= settings.search_growth_steps:
+        tiles = tile_frame(watch.believed_xywh, frame_shape, settings)
+        count = min(max(settings.search_budget - len(windows), 0), len(tiles))
+        chosen = [tiles[(watch.next_tile + step) % len(tiles)] for step in range(count)]
+        windows += [crop_window(tile, settings.search_factor, crop_size) for tile in chosen]
+        watch.next_tile = (watch.next_tile + count) % len(tiles)
+    return windows[: settings.search_budget]
+
+
+def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: TrackingSettings) -> FloatArray:
+    """Cover the frame with search regions, the one nearest to the last box first.
+
+    Regions overlap so that a target of the box's size lies wholly in at least one.
+
+    Args:
+        box_xywh: `(4,)` last box, px of the frame.
+        frame_shape: height and width first.
+        settings: how large tiles are.
+
+    Returns:
+        `(T, 4)` square boxes to cut regions around, px of the frame.
+    """
+    height, width = frame_shape[:2]
+    size = math.sqrt(float(box_xywh[2] * box_xywh[3]))
+    side = settings.search_factor * settings.tile_growth * size
+    side = min(side, max(_LARGEST_TILE_SHARE * max(height, width), settings.search_factor * size))
+    step = max(side - 2 * size, side / 2)
+    columns, rows = _centres(width, side, step), _centres(height, side, step)
+    centres = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    distances = np.linalg.norm(centres - (box_xywh[:2] + box_xywh[2:] / 2), axis=1)
+    centres = centres[np.argsort(distances, kind="stable")]
+    anchor = side / settings.search_factor
+    return np.concatenate((centres - anchor / 2, np.full_like(centres, anchor)), axis=1)
+
+
+def _centres(length: float, side: float, step: float) -> FloatArray:
+    """Along one axis, the middles of evenly spread tiles that reach from border to border."""
+    if side >= length:
+        return np.array([length / 2])
+    return np.linspace(side / 2, length - side / 2, math.ceil((length - side) / step) + 1)

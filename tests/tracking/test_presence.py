@@ -1,0 +1,305 @@
+"""Presence: features by hand, the probability, states, and the search for a lost target."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from aiatrack.config import PresenceCalibration, TrackingSettings, calibration_names, load_calibration
+from aiatrack.errors import SettingsError
+from aiatrack.tracking import LocatedTargets, MultiTracker, TargetState, Tracker
+from aiatrack.tracking.evidence import FEATURES, Known, measure_evidence
+from aiatrack.tracking.presence import PresenceModel
+from aiatrack.tracking.searching import search_windows, tile_frame
+from aiatrack.tracking.target import Watch
+
+GRID = 4
+TRACKED, UNCERTAIN, LOST, RECOVERED = TargetState
+
+
+def located(corner_scores, box=(0.25, 0.25, 0.5, 0.5), score=0.8, embedding=(1.0, 0.0)):
+    return LocatedTargets(
+        np.array([box], np.float32),
+        np.array([score], np.float32),
+        np.asarray(corner_scores, np.float32)[None],
+        np.array([embedding], np.float32),
+    )
+
+
+def features(found, first=(1.0, 0.0), recent=(1.0, 0.0), size=0.5):
+    row = measure_evidence(found, [Known(np.array(first), np.array(recent), size)])[0]
+    return dict(zip(FEATURES, row.tolist(), strict=True))
+
+
+def test_flat_corner_maps_are_as_uncertain_as_can_be():
+    found = features(located(np.zeros((2, GRID, GRID))))
+    assert found["entropy"] == pytest.approx(1) and found["peak"] == pytest.approx(-np.log(16))
+    assert found["peak_logit"] == 0
+    # Cells at 0, 1/4, 1/2, 3/4 along both axes: a variance of 5/64 along each, over a box of 1/2.
+    assert found["spread"] == pytest.approx(np.log(np.sqrt(2 * 5 / 64) / 0.5 + 1e-3))
+
+
+def test_a_sharp_corner_map_is_certain():
+    scores = np.zeros((2, GRID, GRID))
+    scores[0, 1, 1] = scores[1, 3, 3] = 40
+    found = features(located(scores))
+    assert found["entropy"] == pytest.approx(0, abs=1e-6) and found["peak"] == pytest.approx(0, abs=1e-6)
+    assert found["peak_logit"] == 40 and found["disagreement"] == pytest.approx(np.log(0.1), abs=1e-6)
+
+
+def test_two_rival_peaks_disagree_with_their_mean():
+    scores = np.full((2, GRID, GRID), -40.0)
+    scores[:, 0, 0] = scores[:, 0, 3] = 0
+    # The expectation lies midway, 3/8 from either, over a box of 1/2.
+    assert features(located(scores))["disagreement"] == pytest.approx(np.log(0.375 / 0.5 + 0.1), abs=1e-4)
+
+
+def test_likeness_and_change_of_size_by_hand():
+    found = features(located(np.zeros((2, GRID, GRID)), embedding=(3.0, 4.0)), recent=(0.0, 2.0), size=0.25)
+    assert found["similarity_to_first"] == pytest.approx(0.6)
+    assert found["similarity_to_recent"] == pytest.approx(0.8)
+    assert found["size_change"] == pytest.approx(np.log(2))
+    assert found["score"] == pytest.approx(0.8)
+
+
+def test_presence_by_hand():
+    calibration = PresenceCalibration(
+        bias=-1, weights={"score": 5.0}, momentum=0.75, presence_bias=0.5, evidence_weight=0.5,
+        carried_weight=0.25, held_weight=-1,
+    )  # fmt: skip
+    model = PresenceModel(calibration)
+    known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
+    assert model.weigh(located(np.zeros((2, GRID, GRID))), known) == pytest.approx([3.0])
+    assert model.presence(3.0, 4.0, held=False) == pytest.approx(1 / (1 + np.exp(-3)))
+    assert model.presence(3.0, 4.0, held=True) == pytest.approx(1 / (1 + np.exp(-2)))
+    assert model.carry(4.0, -4.0) == pytest.approx(2.0)
+
+
+def test_a_box_without_area_is_no_target():
+    model = PresenceModel(PresenceCalibration(bias=0, weights={"similarity_to_first": 1.0}))
+    nothing = located(np.zeros((2, GRID, GRID)), box=(0.5, 0.5, -0.1, 0.1), embedding=(np.nan, np.nan))
+    known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
+    assert model.weigh(nothing, known) == pytest.approx([-6.0])
+
+
+@pytest.mark.parametrize("name", calibration_names())
+def test_shipped_calibrations_tell_a_good_box_from_nothing(name):
+    model = PresenceModel(load_calibration(name))
+    known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
+    sharp = np.zeros((2, GRID, GRID))
+    sharp[0, 1, 1] = sharp[1, 3, 3] = 14
+    good = model.weigh(located(sharp, score=0.85), known)[0]
+    nothing = model.weigh(located(np.zeros((2, GRID, GRID)), score=-0.5, embedding=(0.3, 0.7)), known)[0]
+    assert model.presence(good, good, held=False) > 0.6
+    assert model.presence(nothing, nothing, held=False) < 0.1
+
+
+def test_calibrations_that_cannot_be_are_refused(tmp_path):
+    with pytest.raises(SettingsError, match="no calibration 'liter': choose one of generic"):
+        load_calibration("liter")
+    with pytest.raises(SettingsError, match="weighs colour, which is not measured"):
+        PresenceModel(PresenceCalibration(bias=0, weights={"colour": 1.0}))
+    (tmp_path / "own.yaml").write_text("bias: 1\nweights: {score: 2}\n")
+    assert load_calibration(str(tmp_path / "own.yaml")).weights == {"score": 2.0}
+    with pytest.raises(SettingsError, match="max_presence_to_lose"):
+        TrackingSettings(max_presence_to_lose=0.9)
+
+
+SIZE = 32
+FRAME = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+BOX = (70.0, 50.0, 20.0, 20.0)
+CENTRED = (0.4, 0.4, 0.2, 0.2)
+# Presence is the score as it is, a logit: nothing carried, so that scripts are easy to follow.
+PLAIN = "bias: 0\nweights: {score: 1.0}\n"
+
+
+@dataclass
+class Handle:
+    """Knows its number, and how it was asked."""
+
+    number: int
+
+    @property
+    def long_term(self):
+        return ("long", self.number)
+
+    @property
+    def short_term(self):
+        return ("short", self.number)
+
+    @property
+    def embedding(self):
+        return np.array([1.0, 0.0], np.float32)
+
+
+@dataclass
+class ScriptedNetwork:
+    """Says for each frame what it sees in each region, the last entry in all further ones."""
+
+    script: list = field(default_factory=list)
+    crop_size: int = SIZE
+    windows: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
+    remembered: int = 0
+
+    def encode(self, crops, padding):
+        raise AssertionError("it cuts for itself")
+
+    def encode_regions(self, frame, windows, color):
+        self.windows.append(windows)
+        return windows
+
+    def remember(self, memory, rows, boxes_xywh):
+        self.remembered += len(rows)
+        return [Handle(self.remembered + row) for row in rows]
+
+    def locate(self, search, references):
+        self.asked.append(references)
+        seen = self.script.pop(0)
+        seen = [seen[min(row, len(seen) - 1)] for row in range(len(references))]
+        return LocatedTargets(
+            np.array([box for box, _ in seen], np.float32),
+            np.array([score for _, score in seen], np.float32),
+            np.zeros((len(seen), 2, 2, 2), np.float32),
+            np.ones((len(seen), 2), np.float32),
+        )
+
+
+@pytest.fixture
+def watch_script(tmp_path):
+    """A function that follows a script and returns results and network."""
+    (tmp_path / "plain.yaml").write_text(PLAIN)
+
+    def follow(script, **settings):
+        network = ScriptedNetwork(list(script))
+        chosen = {"min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0} | settings
+        tracker = Tracker(
+            network,
+            TrackingSettings(presence="on", calibration=str(tmp_path / "plain.yaml"), **chosen),
+        )
+        tracker.start(FRAME, BOX)
+        return [tracker.update(FRAME) for _ in script], network
+
+    return follow
+
+
+def test_states_follow_presence(watch_script):
+    sure, unsure, none = [(CENTRED, 4.0)], [(CENTRED, -0.5)], [((0.1, 0.1, 0.2, 0.2), -4.0)]
+    results, network = watch_script([sure, unsure, none, unsure, none, none, none])
+    assert [result.state for result in results] == [
+        TRACKED, UNCERTAIN, UNCERTAIN, UNCERTAIN, UNCERTAIN, LOST, LOST,
+    ]  # fmt: skip
+    assert [result.remembered for result in results] == [True] + [False] * 6
+    assert network.remembered == 2
+    assert results[0].presence == pytest.approx(1 / (1 + np.exp(-4)))
+    assert results[2].box_xywh != results[0].box_xywh, "while in doubt, it follows"
+    assert results[5].box_xywh == results[6].box_xywh == results[0].box_xywh, "once lost, the box is held"
+
+
+def test_a_lost_target_is_looked_for_in_a_growing_region_then_everywhere(watch_script):
+    none = [(CENTRED, -4.0)]
+    script = [[(CENTRED, 4.0)]] + [none] * 10
+    _, network = watch_script(script, search_growth=1.5, search_growth_steps=2, search_budget=3)
+    followed, searched = network.windows[1:4], network.windows[4:]
+    assert [len(windows) for windows in followed] == [1, 1, 1]
+    assert [len(windows) for windows in searched] == [1, 1, 3, 3, 3, 3, 3, 3]
+    sides = [windows[0].side for windows in searched[:4]]
+    assert sides == pytest.approx([64 * 1.5**step for step in (0, 1, 2, 2)], abs=2)
+
+
+def test_a_target_is_recovered_only_if_a_second_look_by_frame_0_agrees(watch_script):
+    none, there = (CENTRED, -4.0), (CENTRED, 4.0)
+    lose = [[there], [none], [none]]
+    results, network = watch_script([*lose, [there], [there], [there]], search_growth_steps=0)
+    assert [result.state for result in results[2:]] == [LOST, LOST, RECOVERED, TRACKED]
+    second_look = network.asked[4][0]
+    assert second_look.long_term == ("long", 1)
+    assert second_look.short_term == [("short", 1)] and second_look.multiplicity == [3]
+    assert not results[4].remembered
+    results, _ = watch_script([*lose, [there], [none], [there], [there]], search_growth_steps=0)
+    assert [result.state for result in results[3:]] == [LOST, LOST, LOST, RECOVERED]
+
+
+def test_a_second_look_that_sees_something_elsewhere_does_not_count(watch_script):
+    none, there, elsewhere = (CENTRED, -4.0), (CENTRED, 4.0), ((0.0, 0.0, 0.2, 0.2), 4.0)
+    results, _ = watch_script([[there], [none], [none], [there], [elsewhere]], search_growth_steps=0)
+    assert [result.state for result in results[3:]] == [LOST, LOST]
+
+
+def test_more_looks_can_be_asked_for(watch_script):
+    none, there = (CENTRED, -4.0), (CENTRED, 4.0)
+    results, _ = watch_script([[there], [none], [none]] + [[there]] * 4, looks_to_recover=3)
+    assert [result.state for result in results[3:]] == [LOST, LOST, LOST, RECOVERED]
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (90, 400), (20, 20)])
+@pytest.mark.parametrize("box", [(100, 50, 30, 40), (5, 5, 300, 200), (0, 0, 12, 10)])
+def test_tiles_hold_a_target_anywhere(shape, box):
+    settings = TrackingSettings(search_factor=4.0)
+    tiles = tile_frame(np.array(box, float), shape, settings)
+    size = np.sqrt(box[2] * box[3])
+    side = tiles[0, 2] * settings.search_factor
+    low = tiles[:, :2] + tiles[:, 2:] / 2 - side / 2
+    rng = np.random.default_rng(1)
+    for centre in rng.uniform(0, 1, (200, 2)) * (shape[1], shape[0]):
+        inside = (low <= centre - size / 2 + 1e-6) & (centre + size / 2 <= low + side + 1e-6)
+        beyond = (centre < size / 2) | (centre > np.array(shape[::-1]) - size / 2)
+        assert (inside | beyond).all(axis=1).any()
+
+
+def test_every_tile_is_searched_in_turn():
+    settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0)
+    box = np.array([300.0, 200.0, 30.0, 30.0])
+    watch = Watch(box, np.ones(2), 0.0, LOST)
+    tiles = tile_frame(box, (480, 640), settings)
+    assert len(tiles) > 6
+    seen = set()
+    for _ in range(-(-len(tiles) // 3)):
+        windows = search_windows(watch, (480, 640, 3), settings, SIZE)
+        assert len(windows) == 4
+        seen |= {(window.left, window.top) for window in windows[1:]}
+    assert len(seen) == len(tiles)
+
+
+FRAMES = np.random.default_rng(3).integers(0, 256, (40, 90, 120, 3), dtype=np.uint8)
+BOXES = [(10.0, 10.0, 20.0, 30.0), (60.0, 40.0, 25.0, 15.0), (90.0, 70.0, 20.0, 20.0)]
+
+
+class MoodyNetwork:
+    """Sees in each crop what that crop's own pixels say, whatever lies beside it in the batch."""
+
+    crop_size = SIZE
+
+    def encode(self, crops, padding):
+        return crops.mean(axis=(1, 2, 3)) / 255
+
+    def remember(self, memory, rows, boxes_xywh):
+        return [Handle(int(1000 * memory[row])) for row in rows]
+
+    def locate(self, search, references):
+        moods = np.sin(400 * search + [asked.long_term[1] + len(asked.short_term) for asked in references])
+        shifts = 0.4 + 0.05 * moods
+        boxes = np.stack([shifts, shifts, np.full_like(shifts, 0.22), np.full_like(shifts, 0.2)], axis=1)
+        corners = np.zeros((len(moods), 2, 2, 2), np.float32)
+        embeddings = np.ones((len(moods), 2), np.float32)
+        return LocatedTargets(boxes.astype(np.float32), moods.astype(np.float32), corners, embeddings)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_targets_do_not_disturb_one_another_while_some_are_lost(tmp_path, batch_size):
+    (tmp_path / "steep.yaml").write_text("bias: 0\nweights: {score: 5.0}\n")
+    settings = TrackingSettings(
+        presence="on", calibration=str(tmp_path / "steep.yaml"), frames_to_lose=2, search_growth_steps=1,
+        min_score_to_remember=0, memory_capacity=4, batch_size=batch_size,
+    )  # fmt: skip
+    tracker = MultiTracker(MoodyNetwork(), settings)
+    ids = [tracker.add(FRAMES[0], box) for box in BOXES]
+    together = [tracker.update(frame) for frame in FRAMES[1:]]
+    states = []
+    for id, box in zip(ids, BOXES, strict=True):
+        alone = Tracker(MoodyNetwork(), settings)
+        alone.start(FRAMES[0], box)
+        for found, frame in zip(together, FRAMES[1:], strict=True):
+            assert found[id] == replace(alone.update(frame), id=id)
+        states.append({found[id].state for found in together})
+    assert set().union(*states) == set(TargetState)
