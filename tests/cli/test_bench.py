@@ -35,7 +35,8 @@ def test_json_has_machine_versions_stages_and_film(bench, here):
     assert [(row["tracker"], row["targets"]) for row in report["rows"]] == [("tiny", 1), ("tiny", 3)]
     for row in report["rows"]:
         assert row["update_ms"]["count"] == 2 * 6
-        assert row["film_frames_per_s"]["count"] == 2
+        assert row["film_frames_per_s"]["count"] == row["film_cpu_ms"]["count"] == 2
+        assert row["film_cpu_ms"]["low"] > 0
         assert {"crop", "encode", "locate", "rest"} <= set(row["stages_ms"])
         parts = sum(row["stages_ms"][name]["low"] for name in ("crop", "encode", "locate", "rest"))
         assert 0 < parts <= row["update_ms"]["high"] * 1.01
@@ -50,7 +51,7 @@ def test_csv_has_one_line_a_stage_below_its_header(bench, here):
     assert [line[2:].partition(":")[0] for line in header] == ["machine", "versions", "settings", "method"]
     rows = list(csv.DictReader(lines[len(header) :]))
     tiny = {row["stage"]: row for row in rows if row["tracker"] == "tiny"}
-    assert {"crop", "encode", "locate", "rest", "update", "film"} <= set(tiny)
+    assert {"crop", "encode", "locate", "rest", "update", "film_cpu", "film"} <= set(tiny)
     assert tiny["film"]["unit"] == "frames/s"
     assert float(tiny["update"]["p10"]) <= float(tiny["update"]["median"]) <= float(tiny["update"]["p90"])
 

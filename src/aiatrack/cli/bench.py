@@ -48,10 +48,11 @@ def bench(
     """Time models, runtimes and other trackers beside one another on this machine.
 
     Stages are in milliseconds a frame: *crop*, *encode* the search region, *remember* it as a reference,
-    *locate* the target, and the *rest*; *update* is all of it. *Film* is frames a second from file to box,
-    decoding and tracking at once, nothing drawn. Numbers are medians, in brackets the range of eight in ten.
-    Contenders take turns, so that a busy machine is as unkind to all of them; the first frames of a pass
-    are not timed. With several targets, peers run one tracker for each.
+    *locate* the target; *update* is all of it and the tracker's own work. *Film* is frames a second from file
+    to box, decoding and tracking at once, nothing drawn, and *cpu* what a frame of that takes of all cores.
+    Numbers are medians, in brackets the range of eight in ten. Contenders take turns, so that a busy machine
+    is as unkind to all of them; the first frames of a pass are not timed. With several targets, peers run one
+    tracker for each.
 
     ```
     aiatrack bench

@@ -8,7 +8,7 @@ from aiatrack.cli.terminal import console, print_line
 from aiatrack.timing import Report, Spread, Timing
 
 _SPREAD_WIDTH = 11
-_STAGES = ("crop", "encode", "remember", "locate", "rest")
+_STAGES = ("crop", "encode", "remember", "locate")
 
 
 def print_report(report: Report) -> None:
@@ -38,20 +38,28 @@ def describe_header(report: Report) -> list[str]:
 
 def build_table(timings: list[Timing]) -> Table:
     """One row a contender; median milliseconds, then frames per second from file to box."""
-    title = "milliseconds a frame; film: frames a second"
+    title = "milliseconds a frame; film: frames a second; cpu: milliseconds of all cores"
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("tracker", no_wrap=True)
+    table.add_column("name", no_wrap=True)
     table.add_column("runtime", min_width=8)
     for name in ("boxes", *_STAGES):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("update", "film"):
         table.add_column(name, justify="right", min_width=_SPREAD_WIDTH)  # on two lines where room is scarce
+    table.add_column("cpu", justify="right", no_wrap=True)
     for timing in timings:
         who = timing.contender
         runtime = who.runtime if who.precision in ("-", "auto") else f"{who.runtime} {who.precision}"
         stages = (_median(timing.stages_ms.get(stage)) for stage in _STAGES)
         spreads = (str(spread or "-") for spread in (timing.update_ms, timing.film_frames_per_s))
-        table.add_row(escape(who.name), escape(runtime), str(who.targets), *stages, *spreads)
+        table.add_row(
+            escape(who.name),
+            escape(runtime),
+            str(who.targets),
+            *stages,
+            *spreads,
+            _median(timing.film_cpu_ms),
+        )
     return table
 
 

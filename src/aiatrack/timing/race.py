@@ -30,6 +30,7 @@ class Timing:
             of those.
         remembered_share: of frames in which `remember` took part.
         film_frames_per_s: decoding and tracking together, without drawing; a reading a round.
+        film_cpu_ms: time of all cores that a frame of that takes; other work on the machine hardly moves it.
     """
 
     contender: Contender
@@ -37,6 +38,7 @@ class Timing:
     stages_ms: dict[str, Spread]
     remembered_share: float
     film_frames_per_s: Spread | None
+    film_cpu_ms: Spread | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class _Readings:
     def __init__(self) -> None:
         self.update_s: list[float] = []
         self.stages_s: defaultdict[str, list[float]] = defaultdict(list)
-        self.film_frames_per_s: list[float] = []
+        self.film_s: list[float] = []
+        self.film_cpu_s: list[float] = []
 
 
 def time_contenders(
@@ -82,7 +85,7 @@ def time_contenders(
             if contender.follower is not None:
                 boxes = film.boxes_of(contender.targets)
                 _time_updates(contender, film, boxes, taken)
-                taken.film_frames_per_s.append(_time_film_through(contender.follower, film, boxes))
+                _time_film_through(contender.follower, film, boxes, taken)
     return [_sum_up(contender, taken) for contender, taken in zip(contenders, readings, strict=True)]
 
 
@@ -140,22 +143,23 @@ def _time_updates(contender: Contender, film: TimingFilm, boxes: list[Box], take
                 taken.stages_s[name].append(share)
 
 
-def _time_film_through(follower: Follower, film: TimingFilm, boxes: list[Box]) -> float:
-    """Frames per second of decoding and tracking at once."""
+def _time_film_through(follower: Follower, film: TimingFilm, boxes: list[Box], taken: _Readings) -> None:
+    """Decoding and tracking at once."""
     with read_ahead(open_frames(film.path)) as frames:
         follower.start(next(frames).image, boxes)
         for frame in islice(frames, WARM_UP_FRAMES):
             follower.update(frame.image)
         count = len(film.images) - 1 - WARM_UP_FRAMES
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         for frame in islice(frames, count):
             follower.update(frame.image)
-        return count / (time.perf_counter() - start)
+        taken.film_s.append((time.perf_counter() - start) / count)
+        taken.film_cpu_s.append((time.process_time() - cpu_start) / count)
 
 
 def _sum_up(contender: Contender, taken: _Readings) -> Timing:
     if not taken.update_s:
-        return Timing(contender, None, {}, 0.0, None)
+        return Timing(contender, None, {}, 0.0, None, None)
     stages = {
         name: _in_ms(taken.stages_s[name]) for name in (*NETWORK_STAGES, "rest") if taken.stages_s[name]
     }
@@ -164,7 +168,8 @@ def _sum_up(contender: Contender, taken: _Readings) -> Timing:
         _in_ms(taken.update_s),
         stages,
         len(taken.stages_s["remember"]) / len(taken.update_s),
-        Spread.of(taken.film_frames_per_s),
+        Spread.of([1 / seconds for seconds in taken.film_s]),
+        _in_ms(taken.film_cpu_s),
     )
 
 

@@ -102,6 +102,8 @@ def describe_surroundings() -> dict[str, Any]:
 
 def _plain(timing: Timing) -> dict[str, Any]:
     who = timing.contender
+    times = {"update_ms": timing.update_ms, "film_cpu_ms": timing.film_cpu_ms}
+    times["film_frames_per_s"] = timing.film_frames_per_s
     return {
         "tracker": who.name,
         "runtime": who.runtime,
@@ -109,9 +111,8 @@ def _plain(timing: Timing) -> dict[str, Any]:
         "targets": who.targets,
         "note": who.note,
         "remembered_share": timing.remembered_share,
-        "update_ms": None if timing.update_ms is None else asdict(timing.update_ms),
         "stages_ms": {name: asdict(spread) for name, spread in timing.stages_ms.items()},
-        "film_frames_per_s": None if timing.film_frames_per_s is None else asdict(timing.film_frames_per_s),
+        **{name: None if spread is None else asdict(spread) for name, spread in times.items()},
     }
 
 
@@ -120,6 +121,8 @@ def _stages(timing: Timing) -> Iterator[tuple[str, str, Spread]]:
         yield name, "ms", spread
     if timing.update_ms is not None:
         yield "update", "ms", timing.update_ms
+    if timing.film_cpu_ms is not None:
+        yield "film_cpu", "ms", timing.film_cpu_ms
     if timing.film_frames_per_s is not None:
         yield "film", "frames/s", timing.film_frames_per_s
 
