@@ -142,6 +142,37 @@ def test_absences_last_as_long_as_asked_and_jump(seed: int) -> None:
     assert all(frame.visibility[0] == 0 for frame, gone in zip(frames, out_of_frame, strict=True) if gone)
 
 
+def test_targets_come_and_go_at_different_times() -> None:
+    settings = SMALL.replace(
+        absence=0.2, absence_frames=20, frames=100, occluders=0, distractors=0, clutter=0, targets=4
+    )
+    absent = np.array([~frame.present for frame in SyntheticWorld(settings)])
+    assert (absent.sum(axis=0) >= 20).all()
+    assert len(set(absent.argmax(axis=0).tolist())) == 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_target_that_vanishes_comes_back_far_away(seed: int) -> None:
+    settings = SMALL.replace(
+        absence=0.2,
+        absence_frames=20,
+        absence_kind="vanish",
+        frames=200,
+        occluders=0,
+        distractors=0,
+        seed=seed,
+    )
+    world = SyntheticWorld(settings)
+    boxes = np.array([world.boxes_xywh(index)[0] for index in range(200)])
+    absent = np.flatnonzero(np.isnan(boxes[:, 0]))
+    assert len(absent) == 40, "two absences, each from one frame to the next"
+    assert not any(world.frame(int(index)).present[0] for index in absent[[0, 19]])
+    for gone, back in ((absent[0] - 1, absent[19] + 1), (absent[20] - 1, absent[39] + 1)):
+        jump = np.hypot(*(boxes[gone, :2] + boxes[gone, 2:] / 2 - boxes[back, :2] - boxes[back, 2:] / 2))
+        assert jump > 0.4 * settings.height
+    np.testing.assert_array_equal(SyntheticWorld(settings).boxes_xywh(199)[0], boxes[199])
+
+
 def test_distractors_look_alike_but_are_not_annotated() -> None:
     with_twins = SyntheticWorld(SMALL.replace(distractors=4)).frame(3)
     assert len(with_twins.boxes_xywh) == 1

@@ -89,7 +89,7 @@ def test_closing_lets_everything_go():
 
 
 def test_bytes_of_a_target_are_bounded_as_documented():
-    """docs/presence.md: (capacity + 1) references of 4 N (2 C + D) bytes each."""
+    """As docs/presence.md says: capacity + 1 references of 4 N (2 C + D) bytes each."""
     network = TINY_NETWORK
     reference = 4 * network.tokens * (2 * network.channels + network.inner_channels)
     tracker = MultiTracker(build(), settings())

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from aiatrack.api import load_tracker
 from aiatrack.errors import SettingsError
-from aiatrack.tracking import TrackResult
+from aiatrack.tracking import TargetState, TrackResult
 
 
 class OpenCVTracker:
@@ -22,7 +22,8 @@ class OpenCVTracker:
         device: as in `aiatrack.load_tracker`.
         runtime: as in `aiatrack.load_tracker`.
         precision: as in `aiatrack.load_tracker`.
-        min_predicted_iou: `ok` is False below this predicted overlap with the target, in [0, 1].
+        min_predicted_iou: `ok` is False below this predicted overlap with the target, in [0, 1], and while
+            the target is lost.
         **tracking: as in `aiatrack.load_tracker`.
 
     Raises:
@@ -76,4 +77,6 @@ class OpenCVTracker:
         """
         self.result = self._tracker.update(image)
         left, top, width, height = (round(value) for value in self.result.box_xywh)
-        return self.result.predicted_iou >= self._min_predicted_iou, (left, top, width, height)
+        is_there = self.result.state is not TargetState.LOST
+        sure = is_there and self.result.predicted_iou >= self._min_predicted_iou
+        return sure, (left, top, width, height)
