@@ -127,6 +127,17 @@ def test_documents_for_annotation_tools(track, here, film):
     assert not list(here.glob("*.journal"))
 
 
+def test_coco_names_the_images_of_a_folder(track, here):
+    folder = make_folder(here / "pictures", [(96, 64)] * 3)
+    (folder / "0001.png").rename(folder / "left 2.png")
+    assert track(folder, "--box", BOX, "--save-boxes", "boxes.coco.json", "--start", "0.02").code == 0
+    images = json.loads((here / "boxes.coco.json").read_text())["images"]
+    assert [(image["frame_index"], image["file_name"]) for image in images] == [
+        (1, "0002.png"),
+        (2, "left 2.png"),
+    ]
+
+
 def test_each_target_has_its_colour_and_name(track, here, film):
     alone = track(film, "--box", BOX, "-o", "alone.mkv")
     both = track(film, "--box", BOX, "--box", OTHER, "-o", "both.mkv")
@@ -187,6 +198,11 @@ REFUSED = {
         "cannot be part of a file's name",
     ),
     "unknown format": (("--box", BOX, "--save-boxes", "boxes.txt", "--format", "gif"), 2, "one of txt, csv"),
+    "one file for film and boxes": (
+        ("--box", BOX, "--save-boxes", "./out.mp4", "--format", "csv"),
+        6,
+        "two names",
+    ),
     "output is the file of boxes": (
         ("--boxes", "good.csv", "--save-boxes", "good.csv"),
         6,

@@ -358,6 +358,25 @@ def test_writing_after_close(tmp_path: Path, name: str) -> None:
         writer.write(row(0, 1, 2))
 
 
+def test_a_document_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "boxes.cvat.xml").symlink_to(tmp_path / "store" / "boxes.xml")
+    write(tmp_path / "boxes.cvat.xml")
+    assert (tmp_path / "boxes.cvat.xml").is_symlink()
+    assert ElementTree.parse(tmp_path / "store" / "boxes.xml").getroot().tag == "annotations"
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["boxes.xml"]
+    with pytest.raises(OutputError, match="no ordinary file"):
+        check_box_output("/dev/null", format="coco")
+
+
+def test_images_keep_their_names(tmp_path: Path) -> None:
+    film = FilmFacts("pictures", 9, 9, 30.0, ["a/1.png", "b/2.png"])
+    with open_box_writer(tmp_path / "a.coco.json", film=film) as writer:
+        writer.write_frame(1, 0.0, [])
+    (image,) = json.loads((tmp_path / "a.coco.json").read_text())["images"]
+    assert image["file_name"] == "b/2.png"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_full_disk_leaves_the_older_document(tmp_path: Path) -> None:
     (tmp_path / "boxes.cvat.xml").write_text("precious")

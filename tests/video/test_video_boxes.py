@@ -102,6 +102,13 @@ def test_input_is_never_overwritten(tmp_path: Path) -> None:
     assert annotation.read_text() == before
 
 
+def test_a_link_to_nowhere_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "new.txt")
+    write_rows(tmp_path / "link.txt")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert len(read_boxes_txt(tmp_path / "new.txt")) == 3
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".csv"])
 def test_full_disk(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"boxes{suffix}"

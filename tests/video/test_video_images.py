@@ -10,7 +10,7 @@ import pytest
 from film_making import corner_colours, corner_image, grey_image, level
 
 from aiatrack.errors import FrameError, SettingsError, VideoError
-from aiatrack.video import open_frames
+from aiatrack.video import open_frames, read_ahead
 
 UPRIGHT = ["red", "green", "blue", "white"]
 
@@ -179,3 +179,17 @@ def test_size_change_is_refused(tmp_path: Path) -> None:
 def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, float]) -> None:
     with pytest.raises(SettingsError):
         open_frames(write_folder(tmp_path / "film", ["0.png"]), **options)
+
+
+def test_names_are_as_seen_from_the_common_folder(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.png", "b/1.png"):
+        write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    with open_frames(tmp_path / "a") as frames:
+        assert frames.image_names == ["1.png", "2.png"]
+        assert read_ahead(frames).image_names == ["1.png", "2.png"]
+    with open_frames(f"{tmp_path}/*/1.png") as frames:
+        assert frames.image_names == ["a/1.png", "b/1.png"]
+    with open_frames(tmp_path / "b" / "1.png") as frames:
+        assert frames.image_names == ["1.png"]
+    with open_frames(np.zeros((2, 8, 8, 3), np.uint8)) as frames:
+        assert list(frames.image_names) == []

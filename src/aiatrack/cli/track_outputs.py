@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 
+from aiatrack.errors import OutputError
 from aiatrack.tracking import TargetId, TargetState, TrackResult
 from aiatrack.video import (
     BoxRow,
@@ -16,6 +17,7 @@ from aiatrack.video import (
     open_box_writer,
     open_film,
 )
+from aiatrack.video.output_path import is_same_file
 from aiatrack.visualization import colour_of, draw_result
 
 Results = Mapping[TargetId, TrackResult]
@@ -73,6 +75,8 @@ class Outputs:
                 pixel_aspect=frames.pixel_aspect,
                 inputs=self._inputs,
             )
+        if film is not None and boxes is not None and is_same_file(film.expanduser(), boxes.expanduser()):
+            raise OutputError(f"{film} cannot hold both the film and the boxes: give two names")
         if boxes is not None:
             check_box_output(boxes, format=format, ids=ids, inputs=self._inputs)
         self.names = " and ".join(str(path) for path in (film, boxes) if path is not None)
@@ -104,7 +108,7 @@ class Outputs:
         height, width = first.image.shape[:2]
         rate = self._frames.frame_rate
         name = PurePath(self._frames.name).name or self._frames.name
-        return FilmFacts(name, width, height, None if rate is None else float(rate))
+        return FilmFacts(name, width, height, None if rate is None else float(rate), self._frames.image_names)
 
 
 def _write_rows(boxes: BoxWriter, frame: Frame, results: Results) -> None:

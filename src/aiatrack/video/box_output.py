@@ -107,8 +107,10 @@ def check_box_output(
         files = list(_text_paths(target, ids).values())
     if chosen is not BoxFormat.TEXT and _PLACE_OF_ID in target.name:
         raise OutputError(f"{target}: only text files are written one a target; leave out {_PLACE_OF_ID}")
+    if chosen in _DOCUMENTS and target.exists() and not (target.is_file() or target.is_dir()):
+        raise OutputError(f"{target} is no ordinary file, and {chosen.value} is written as a whole: name one")
     sources = tuple(inputs)
-    for file in [*files, *([journal_path(target)] if chosen in _DOCUMENTS else [])]:
+    for file in [*files, *([journal_path(target.resolve())] if chosen in _DOCUMENTS else [])]:
         check_output_path(file, sources)
 
 
@@ -149,7 +151,8 @@ def open_box_writer(
         return JsonLinesBoxWriter(target)
     if film is None:
         raise SettingsError(f"the format {chosen.value} says which film its boxes belong to: give `film`")
-    return DocumentBoxWriter(target, chosen.value, _DOCUMENTS[chosen], film, ids=ids)
+    # A link stays one, and what it leads to is replaced.
+    return DocumentBoxWriter(target.resolve(), chosen.value, _DOCUMENTS[chosen], film, ids=ids)
 
 
 def finish_box_document(journal: str | PathLike[str]) -> Path:

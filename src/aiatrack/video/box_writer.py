@@ -61,12 +61,14 @@ class FilmFacts:
         width: of a frame, px.
         height: of a frame, px.
         frame_rate: frames per second, or None where nobody knows.
+        image_names: of the image files, by the index of their frame; empty for a film.
     """
 
     name: str
     width: int
     height: int
     frame_rate: float | None = None
+    image_names: Sequence[str] = ()
 
 
 class TrackNumbers:

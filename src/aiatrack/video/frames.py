@@ -1,7 +1,7 @@
 """What every source of frames shares: the frame, the iterator, and the checks on both."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -51,6 +51,8 @@ class FrameSource(ABC):
         frame_count: best estimate of how many frames will be delivered; None for live sources.
         live: True where frames come when they come: cameras and endless streams.
         can_read_ahead: True where frames lie in files, to be read whenever one likes; see `read_ahead`.
+        image_names: of image files, by the index of their frame, as seen from the folder that holds them
+            all; empty for every other kind.
         path: the film file, which also holds the audio; None for every other kind.
         pixel_aspect: width of a pixel over its height. Frames are delivered in stored pixels, never
             resampled, so that boxes mean pixels; pass this on to `open_film` and the film looks alike.
@@ -62,6 +64,7 @@ class FrameSource(ABC):
     frame_count: int | None = None
     live: bool = False
     can_read_ahead: bool = False
+    image_names: Sequence[str] = ()
     path: Path | None = None
     pixel_aspect: Fraction = Fraction(1)
     truncated: bool = False

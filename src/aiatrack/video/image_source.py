@@ -1,5 +1,6 @@
 """Frames from image files: a folder, a glob or one picture."""
 
+import os
 import re
 from collections.abc import Generator, Iterable, Sequence
 from fractions import Fraction
@@ -53,6 +54,7 @@ class ImageSource(FrameSource):
             if not (span.is_before(time_s) or span.is_over(time_s))
         ]
         self.frame_count = len(self._numbered)
+        self.image_names = _names_below_their_folder(paths)
         self._why = f"its {len(paths)} images last {len(paths) / float(self.frame_rate):g} s"
 
     def _release(self) -> None:
@@ -103,6 +105,11 @@ def list_images(folder: Path) -> list[Path]:
         hint = f"; did you mean {folder / sorted(inside)[0]}?" if inside else ""
         raise VideoError(f"folder {folder} has no image (.jpg, .png, .bmp, .webp, .tif, ...){hint}")
     return images
+
+
+def _names_below_their_folder(paths: Sequence[Path]) -> list[str]:
+    folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 def select_images(paths: Iterable[Path]) -> list[Path]:

@@ -18,7 +18,7 @@ def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
         OutputError: `path` is an input (also by link), a folder, in a missing folder, or not writable.
     """
     for source in inputs:
-        if _is_same_file(path, source):
+        if is_same_file(path, source):
             raise OutputError(
                 f"{path} is the input itself and would be overwritten: choose another output name"
             )
@@ -31,7 +31,7 @@ def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
         with path.open("ab"):
             pass
         if not existed:
-            path.unlink()
+            path.resolve().unlink()  # of a link to nowhere, the file that was made, not the link
     except OSError as error:
         raise output_error(path, error) from error
 
@@ -46,7 +46,8 @@ def output_error(path: Path, error: Exception) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}; check the folder, its permissions and the disk")
 
 
-def _is_same_file(path: Path, other: Path) -> bool:
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, which need not exist."""
     try:
         return path.samefile(other)
     except OSError:

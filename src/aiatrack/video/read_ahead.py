@@ -33,6 +33,7 @@ class _ReadAhead(FrameSource):
         super().__init__(source.name, TimeSpan())
         self.frame_rate = source.frame_rate
         self.frame_count = source.frame_count
+        self.image_names = source.image_names
         self.path = source.path
         self.pixel_aspect = source.pixel_aspect
         self._source = source

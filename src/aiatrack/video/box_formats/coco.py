@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from aiatrack.video.box_formats.documents import Recording, label_of, printable
-from aiatrack.video.box_writer import BoxRow
+from aiatrack.video.box_writer import BoxRow, FilmFacts
 
 _VIDEO_ID = 1
 
@@ -63,18 +63,24 @@ def _tracks(recording: Recording, categories: dict[str, int]) -> Iterator[dict[s
 
 
 def _images(recording: Recording) -> Iterator[dict[str, Any]]:
-    folder = PurePath(printable(recording.film.name)).stem
     for place, shown in enumerate(recording.frames()):
         yield {
             "id": place + 1,
             "video_id": _VIDEO_ID,
-            "file_name": f"{folder}/{shown.frame:06d}.jpg",
+            "file_name": _image_name(recording.film, shown.frame),
             "width": recording.film.width,
             "height": recording.film.height,
             "frame_index": shown.frame,
             "frame_id": place,
             "time": shown.time_s,
         }
+
+
+def _image_name(film: FilmFacts, frame: int) -> str:
+    """The image's own name; for a frame of a film, the one that it is likely to be exported by."""
+    if frame < len(film.image_names):
+        return film.image_names[frame]
+    return f"{PurePath(printable(film.name)).stem}/{frame:06d}.jpg"
 
 
 def _annotations(recording: Recording, categories: dict[str, int]) -> Iterator[dict[str, Any]]:
