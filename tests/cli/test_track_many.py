@@ -118,7 +118,7 @@ def test_documents_for_annotation_tools(track, here, film):
     assert track(film, *arguments, "boxes", "--format", "mot").code == 0
     root = ElementTree.parse("boxes.cvat.xml").getroot()
     assert root.findtext("meta/task/name") == "street.mp4"
-    assert [(track.get("label"), len(track)) for track in root.findall("track")] == [("car", 12), ("dog", 12)]
+    assert [(entry.get("label"), len(entry)) for entry in root.findall("track")] == [("car", 12), ("dog", 12)]
     content = json.loads((here / "boxes.coco.json").read_text())
     assert (content["videos"][0]["width"], content["videos"][0]["height"]) == (96, 64)
     assert content["videos"][0]["fps"] == 25.0
@@ -138,9 +138,32 @@ def test_coco_names_the_images_of_a_folder(track, here):
     ]
 
 
+def test_the_lost_are_outside_in_every_format(track, here, film):
+    arguments = ("--box", f"car={BOX}", "--box", f"dog={OTHER}", "--save-boxes")
+    for name in ("boxes.csv", "boxes.cvat.xml", "boxes.coco.json", "boxes.mot.txt"):
+        assert track(film, *arguments, name).code == 0
+    rows = rows_of(here / "boxes.csv")
+    seen = [(int(row["frame"]), row["id"]) for row in rows if row["state"] != "lost"]
+    assert 0 < len(seen) < 24, "the random network should lose its targets"
+    names = {"1": "car", "2": "dog"}
+    mot = [line.split(",") for line in (here / "boxes.mot.txt").read_text().splitlines()]
+    assert [(int(row[0]) - 1, names[row[1]]) for row in mot] == seen
+    content = json.loads((here / "boxes.coco.json").read_text())
+    coco = [(a["image_id"] - 1, names[str(a["track_id"])]) for a in content["annotations"]]
+    assert coco == seen
+    tracks = ElementTree.parse("boxes.cvat.xml").getroot().findall("track")
+    inside = [
+        (int(box.get("frame")), entry.get("label"))
+        for entry in tracks
+        for box in entry
+        if box.get("outside") == "0"
+    ]
+    assert sorted(inside) == sorted(seen)
+
+
 def test_each_target_has_its_colour_and_name(track, here, film):
-    alone = track(film, "--box", BOX, "-o", "alone.mkv")
-    both = track(film, "--box", BOX, "--box", OTHER, "-o", "both.mkv")
+    alone = track(film, "--no-presence", "--box", BOX, "-o", "alone.mkv")
+    both = track(film, "--no-presence", "--box", BOX, "--box", OTHER, "-o", "both.mkv")
     assert alone.code == both.code == 0
     pictures = []
     for name in ("alone.mkv", "both.mkv"):

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from pathlib import Path
 
 import av
@@ -30,9 +29,31 @@ def test_text_boxes_are_the_results(track, here, film, expected):
     assert outcome.err == ""
     assert outcome.out.startswith("12 frames at ")
     assert outcome.out.endswith("; wrote boxes.txt\n")
-    gone = [math.nan] * 4
-    boxes = np.array([gone if result.state is TargetState.LOST else result.box_xywh for result in expected])
-    assert read_boxes_txt("boxes.txt") == pytest.approx(boxes, abs=1e-4, nan_ok=True)
+    lost = [r.state is TargetState.LOST for r in expected]
+    assert any(lost), "the random network should not be sure of anything"
+    boxes = [(np.nan,) * 4 if is_lost else r.box_xywh for r, is_lost in zip(expected, lost, strict=True)]
+    assert read_boxes_txt("boxes.txt") == pytest.approx(np.array(boxes), abs=1e-4, nan_ok=True)
+    assert f", lost in {sum(lost)}, mean predicted overlap" in outcome.out
+
+
+def test_presence_and_state_are_written(track, here, film, expected):
+    for name in ("boxes.csv", "boxes.jsonl"):
+        assert track(film, "--box", BOX, "--save-boxes", name).code == 0
+    rows = list(csv.DictReader((here / "boxes.csv").open()))
+    objects = [json.loads(line) for line in (here / "boxes.jsonl").open()]
+    assert [row["state"] for row in rows] == [r.state.value for r in expected]
+    assert [thing["state"] for thing in objects] == [r.state.value for r in expected]
+    assert [float(row["presence"]) for row in rows] == pytest.approx([r.presence for r in expected], abs=1e-4)
+    assert [thing["presence"] for thing in objects] == pytest.approx([r.presence for r in expected], abs=1e-4)
+
+
+@pytest.mark.parametrize("options", [("--no-presence",), ("--benchmark", "lasot")])
+def test_without_presence_there_is_always_a_box(options, track, here, film):
+    assert track(film, "--box", BOX, "--save-boxes", "boxes.txt", *options).code == 0
+    assert np.isfinite(read_boxes_txt("boxes.txt")).all()
+    assert track(film, "--box", BOX, "--save-boxes", "boxes.csv", *options).code == 0
+    rows = list(csv.DictReader((here / "boxes.csv").open()))
+    assert {(row["presence"], row["state"]) for row in rows} == {("", "tracked")}
 
 
 def test_csv_and_json_lines_hold_times_and_scores(track, here, film, expected):

@@ -9,6 +9,7 @@ import pytest
 
 import aiatrack
 from aiatrack.errors import BoxError, FrameError, SettingsError, TrackingError
+from aiatrack.tracking import TargetState
 
 FRAMES = [np.full((64, 96, 3), 60 + index, np.uint8) for index in range(4)]
 for number, frame in enumerate(FRAMES):
@@ -61,6 +62,16 @@ def test_ok_follows_the_predicted_overlap(tiny_weights):
     tracker = aiatrack.OpenCVTracker(tiny_weights, "cpu", min_predicted_iou=strict)
     tracker.init(FRAMES[0], (20, 20, 20, 20))
     assert not tracker.update(FRAMES[1])[0]
+
+
+def test_a_lost_target_is_not_ok(tiny_weights):
+    losing = {"frames_to_lose": 1, "max_presence_to_lose": 1.0, "min_presence_to_track": 1.0}
+    tracker = aiatrack.OpenCVTracker(tiny_weights, "cpu", min_predicted_iou=0.0, **losing)
+    tracker.init(FRAMES[0], (20, 20, 20, 20))
+    ok, _ = tracker.update(FRAMES[1])
+    assert tracker.result is not None
+    assert tracker.result.state is TargetState.LOST
+    assert not ok
 
 
 def test_tracking_settings(tiny_weights):

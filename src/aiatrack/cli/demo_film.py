@@ -51,7 +51,13 @@ class DemoFilm:
                 result = self._find(frame)
                 picture = frame.image.copy()
                 draw_box(picture, frame.boxes_xywh[0], color=_TRUTH_COLOR, style="dashed")
-                draw_result(picture, result.box_xywh, result.predicted_iou, color=_RESULT_COLOR)
+                draw_result(
+                    picture,
+                    result.box_xywh,
+                    result.predicted_iou,
+                    color=_RESULT_COLOR,
+                    state=result.state.value,
+                )
                 picture[: legend.shape[0], : legend.shape[1]] = legend
                 film.write(Frame(picture, frame.index, frame.index / rate))
 
