@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs/ingredients"))
     parser.add_argument("--only", nargs="*", choices=list(CHANGES), help="these runs alone")
-    parser.add_argument("set", nargs="*", help="further settings for all runs: key=value")
+    parser.add_argument("--set", nargs="*", default=[], help="further settings for all runs: key=value")
     options = parser.parse_args()
     clips = read_sequences(options.sequences)
     print("| run | IoU in training | success AUC |", "|---|---:|---:|", sep="\n", flush=True)

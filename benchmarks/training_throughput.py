@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--recipe", action="append", help="nano, lite_cpu and paper if not given")
     parser.add_argument("--device", default="auto", help="auto or cpu")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("set", nargs="*", help="further settings: key=value, such as batch_size=64")
+    parser.add_argument(
+        "--set", nargs="*", default=[], help="further settings: key=value, such as batch_size=64"
+    )
     options = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {_device_name()}; medians\n")
     print("| recipe | model | batch | trained | data alone | forward | whole step |")
