@@ -11,7 +11,7 @@ from aiatrack.model import build_network
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.runtimes.gpu_crop import FrameUpload, GpuCroppingNetwork, cut_on_device
 from aiatrack.tracking import MultiTracker
-from aiatrack.tracking.network import CroppingNetwork
+from aiatrack.tracking.network import CroppingNetwork, SavingNetwork
 
 CPU = torch.device("cpu")
 SIZE = 64
@@ -65,6 +65,7 @@ def test_tracking_on_frames_cropped_by_the_device(color):
     torch.manual_seed(0)
     eager = EagerNetwork(build_network(TINY_NETWORK), CPU)
     network = GpuCroppingNetwork(eager, CPU)
+    assert isinstance(network, SavingNetwork)
     assert isinstance(network, CroppingNetwork) and not isinstance(eager, CroppingNetwork)
     blocks = np.random.default_rng(2).integers(0, 256, (4, 9, 12, 3), dtype=np.uint8)
     frames = blocks.repeat(10, axis=1).repeat(10, axis=2)

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from aiatrack.crop import Color, CropWindow, Image, padding_masks
+from aiatrack.model import ProjectedReferences
 from aiatrack.runtimes.eager import EagerMemory, EagerNetwork, EagerReference
 from aiatrack.tracking import LocatedTargets, ReferenceSet
+from aiatrack.tracking.network import Arrays
 
 
 class GpuCroppingNetwork:
@@ -53,6 +55,14 @@ class GpuCroppingNetwork:
     def locate(self, search: EagerMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find a target in each search region, given a set of references for each."""
         return self._network.locate(search, references)
+
+    def to_arrays(self, handle: ProjectedReferences) -> Arrays:
+        """Copy a reference to the host."""
+        return self._network.to_arrays(handle)
+
+    def from_arrays(self, arrays: Arrays) -> ProjectedReferences:
+        """Bring a reference back onto the device."""
+        return self._network.from_arrays(arrays)
 
 
 class FrameUpload:
