@@ -11,10 +11,10 @@ from aiatrack.config import NetworkSettings
 from aiatrack.errors import SettingsError
 from aiatrack.runtimes.choice import Precision
 from aiatrack.runtimes.graph_network import Array
-from aiatrack.runtimes.signatures import BATCH, ENSEMBLE, Signature, graph_signatures
+from aiatrack.runtimes.signatures import BATCH, ENSEMBLE, graph_signatures
 
 _STATIC_ENSEMBLES = 4
-"""Ensembles of up to so many get a graph of their own for a single target: compiled once, in about 0.1 s."""
+"""Ensembles of up to so many get a graph of their own: compiled once, in about 0.1 s."""
 
 
 class GraphSource(Protocol):
@@ -25,18 +25,22 @@ class GraphSource(Protocol):
 
 
 class _Key(NamedTuple):
-    """What a graph is compiled for; None stands for any size."""
+    """What a graph is compiled for."""
 
     name: str
-    batch: int | None
     ensemble: int | None
+    """None stands for any size."""
+    side_by_side: bool
+    """Whether several targets are to be computed at once, or one as soon as possible."""
 
 
 class OpenVINOGraphs:
     """An `aiatrack.runtimes.graph_network.GraphRunner`; compiles a graph when it is first wanted.
 
-    Single targets get graphs of static shapes: for small networks the bookkeeping of dynamic ones takes a
-    fifth of the time. Batches share a dynamic one.
+    Graphs have static shapes: for small networks the bookkeeping of dynamic ones takes a fifth of the time.
+    They are for one target. A batch is computed target by target, several side by side, each on cores of its
+    own: cores that share one target wait for one another between layers, and a batch in one piece leaves the
+    caches (`benchmarks/many_targets.py`).
 
     Args:
         source: of the graphs.
@@ -54,15 +58,24 @@ class OpenVINOGraphs:
         self._signatures = graph_signatures(settings)
         self._options = _compile_options(self._core, precision)
         self._models: dict[str, ov.Model] = {}
-        self._requests: dict[_Key, _BoundRequest] = {}
+        self._requests: dict[_Key, list[_BoundRequest]] = {}
 
     def run(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run a graph; the outputs are new arrays."""
         sizes = self._sizes(name, inputs)
+        ports = self._signatures[name].outputs
+        outputs = {port.name: np.empty(port.sized(**sizes), port.dtype) for port in ports}
         key = _key(name, sizes)
         if key not in self._requests:
             self._requests[key] = self._compile(key)
-        return self._requests[key](inputs, sizes)
+        requests = self._requests[key]
+        if not key.side_by_side:
+            requests[0].start(inputs, outputs)
+        for row in range(sizes[BATCH] if key.side_by_side else 0):
+            requests[row % len(requests)].start(_row(inputs, row), _row(outputs, row))
+        for request in requests:
+            request.wait()
+        return outputs
 
     def _sizes(self, name: str, inputs: Mapping[str, Array]) -> dict[str, int]:
         sizes = {}
@@ -72,36 +85,42 @@ class OpenVINOGraphs:
                     sizes[size] = inputs[port.name].shape[axis]
         return sizes
 
-    def _compile(self, key: _Key) -> "_BoundRequest":
+    def _compile(self, key: _Key) -> "list[_BoundRequest]":
+        """As many requests as had best be under way at a time."""
         if key.name not in self._models:
             self._models[key.name] = self._source.read(self._core, key.name)
         signature, model = self._signatures[key.name], self._models[key.name].clone()
-        free = {BATCH: key.batch or -1, ENSEMBLE: key.ensemble or -1}
+        free = {BATCH: 1, ENSEMBLE: key.ensemble or -1}
         known = {name for port in model.inputs for name in port.names}
         ports = [port for port in signature.inputs if port.name in known]
         model.reshape({port.name: ov.PartialShape(list(port.sized(**free))) for port in ports})
-        compiled = self._core.compile_model(model, "CPU", self._options)
-        return _BoundRequest(compiled.create_infer_request(), signature, known)
+        hint = "THROUGHPUT" if key.side_by_side else "LATENCY"
+        compiled = self._core.compile_model(model, "CPU", {**self._options, "PERFORMANCE_HINT": hint})
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if key.side_by_side else 1
+        return [_BoundRequest(compiled.create_infer_request(), known) for _ in range(count)]
 
 
 class _BoundRequest:
     """A compiled graph that reads its inputs where they lie and writes its outputs where they are kept."""
 
-    def __init__(self, request: ov.InferRequest, signature: Signature, known: set[str]) -> None:
+    def __init__(self, request: ov.InferRequest, known: set[str]) -> None:
         self._request = request
-        self._signature = signature
         self._known = known
         # OpenVINO holds bare pointers: what is bound must live as long as it is bound.
         self._bound: dict[str, Array] = {}
 
-    def __call__(self, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, Array]:
+    def start(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """Begin to fill the outputs, once those begun before are done."""
+        self._request.wait()
         for name in self._known:
             self._bind(name, inputs[name])
-        outputs = {port.name: np.empty(port.sized(**sizes), port.dtype) for port in self._signature.outputs}
         for name, array in outputs.items():
             self._bind(name, array)
-        self._request.infer()
-        return outputs
+        self._request.start_async()
+
+    def wait(self) -> None:
+        """Return when the outputs are filled."""
+        self._request.wait()
 
     def _bind(self, name: str, array: Array) -> None:
         if self._bound.get(name) is not array:
@@ -116,9 +135,11 @@ def has_bf16(core: ov.Core | None = None) -> bool:
 
 def _key(name: str, sizes: Mapping[str, int]) -> _Key:
     ensemble = sizes.get(ENSEMBLE, 1)
-    if sizes[BATCH] == 1 and ensemble <= _STATIC_ENSEMBLES:
-        return _Key(name, 1, ensemble)
-    return _Key(name, None, None)
+    return _Key(name, ensemble if ensemble <= _STATIC_ENSEMBLES else None, sizes[BATCH] > 1)
+
+
+def _row(arrays: Mapping[str, Array], row: int) -> dict[str, Array]:
+    return {name: array[row : row + 1] for name, array in arrays.items()}
 
 
 def _compile_options(core: ov.Core, precision: Precision) -> dict[str, Any]:
@@ -126,10 +147,7 @@ def _compile_options(core: ov.Core, precision: Precision) -> dict[str, Any]:
     if precision is Precision.BF16 and not native:
         raise SettingsError("this processor has no bf16 arithmetic: choose precision float32 or auto")
     half = precision is Precision.BF16 or (precision is Precision.INT8 and native)
-    options: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
-    }
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if half else "f32"}
     # The one variable by which users and our evaluation say how many threads a process may use.
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads):
