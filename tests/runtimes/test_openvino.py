@@ -214,7 +214,6 @@ def test_auto_takes_openvino_on_a_cpu(tiny_weights):
     [
         ({"runtime": "tensorrt"}, "unknown runtime 'tensorrt'"),
         ({"precision": "int4"}, "unknown precision 'int4'"),
-        ({"runtime": "eager", "precision": "bf16"}, "float32"),
         ({"runtime": "onnx"}, "aiatrack export MODEL --format onnx"),
         ({"runtime": "openvino", "precision": "int8"}, "--precision int8"),
     ],

@@ -39,9 +39,9 @@ def open_network(
     if choice.runtime is Runtime.OPENVINO:
         return settings, _open_openvino(weights, settings, choice)
     # PyTorch takes a second to import; what needs no network should not wait for it.
-    from aiatrack.runtimes.eager import EagerNetwork
+    from aiatrack.runtimes.torch_networks import run_module
 
-    return settings, EagerNetwork(_load(weights), select_device(device))
+    return settings, run_module(_load(weights), select_device(device), choice)
 
 
 def decide_runtime(device: str = "auto", *, runtime: str = "auto", precision: str = "auto") -> RuntimeChoice:

@@ -60,8 +60,6 @@ def choose_runtime(runtime: str, precision: str, *, on_cpu: bool) -> RuntimeChoi
             "int8 is for exported networks: write one with `aiatrack export MODEL --format openvino "
             "--precision int8 -o FOLDER`, and give the folder as the model"
         )
-    if wanted is Precision.BF16 and chosen is Runtime.EAGER:
-        raise SettingsError("the eager runtime computes in float32: choose precision float32 or auto")
     return RuntimeChoice(chosen, wanted or Precision.FLOAT32)
 
 
