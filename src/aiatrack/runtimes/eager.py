@@ -49,7 +49,7 @@ class EagerNetwork:
             _round_weights(network)
         self._network = network.to(device)
         # Images are channels-last already; kernels that are not would be turned at every call on a GPU.
-        self._network.to(memory_format=torch.channels_last)
+        nn.utils.convert_conv2d_weight_memory_format(self._network, torch.channels_last)
         self._device = device
         self._bf16 = bf16
         self._positions = PositionCache(self._network, device)
