@@ -153,10 +153,10 @@ class _Opening:
     device: str
 
     def contenders(self, targets: Sequence[int], note: str) -> list[Contender]:
-        name = Path(self.model).stem if Path(self.model).suffix else self.model
+        name = Path(self.model).stem if self.weights.is_file() else Path(self.model).name
         runtime, precision = parse_runtime(self.runtime), parse_precision(self.precision)
         try:
-            choice = decide_runtime(self.device, runtime=self.runtime, precision=self.precision)
+            labels = self._labels()
             settings, network = open_network(
                 self.weights, self.device, runtime=self.runtime, precision=self.precision
             )
@@ -167,8 +167,14 @@ class _Opening:
         clock = StageClock(_waiting_for(self.device))
         plain = _ModelFollower(network, settings.tracking)
         staged = _ModelFollower(TimedNetwork(network, clock), settings.tracking)
-        labels = name, choice.runtime.value, choice.precision.value
-        return [Contender(*labels, count, plain, staged, clock, note) for count in targets]
+        return [Contender(name, *labels, count, plain, staged, clock, note) for count in targets]
+
+    def _labels(self) -> tuple[str, str]:
+        """What `auto` means; an exported folder knows by itself what it is for."""
+        if self.weights.is_dir():
+            return self.runtime, self.precision
+        choice = decide_runtime(self.device, runtime=self.runtime, precision=self.precision)
+        return choice.runtime.value, choice.precision.value
 
 
 def _waiting_for(device: str) -> Callable[[], object] | None:
