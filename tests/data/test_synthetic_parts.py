@@ -169,6 +169,8 @@ def test_absences_by_hand() -> None:
     hiding_first = AbsencePlan(period=100, length=20, first=1, place=0.625)
     assert [hiding_first.times_left(time) for time in (0, 55, 153, 155)] == [0, 0, 0, 1]
     assert AbsencePlan(period=np.inf, length=30, first=0).near(5) is None
+    # The shutter of frame 0 opens before it: still the first absence, whose heading is drawn by its index.
+    assert plan.near(-0.4).index == 0 and plan.near(-0.4).share_away(-0.4) == 0
 
 
 @pytest.mark.parametrize(("path_px", "count"), [(0.0, 1), (1.0, 1), (3.0, 3), (6.0, 5), (100.0, 9)])

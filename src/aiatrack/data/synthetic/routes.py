@@ -89,7 +89,8 @@ class AbsencePlan:
         """The absence whose period this is."""
         if not np.isfinite(self.period):
             return None
-        index = int(time // self.period)
+        # A shutter is open around a frame's time: that of frame 0 opens before the film begins.
+        index = max(int(time // self.period), 0)
         start = self.start(index)
         return Absence(index, start, start + self.length, self.ramp)
 
