@@ -4,6 +4,8 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -12,8 +14,8 @@ from cli_inputs import BOX, RATE, film_times, make_film, make_folder, picture
 from rich.console import Console
 
 from aiatrack import api
-from aiatrack.cli import terminal
-from aiatrack.tracking import TargetState
+from aiatrack.cli import terminal, track_outputs
+from aiatrack.tracking import TargetState, TrackResult
 from aiatrack.video import Frame, read_boxes_txt
 
 
@@ -130,6 +132,54 @@ def test_benchmark_settings_reach_the_tracker(track, here, film, monkeypatch):
     arguments = ("--box", BOX, "--save-boxes", "b.txt", "--benchmark", "lasot")
     assert track(film, *arguments).code == 0
     assert (seen[0].settings.ensemble_size, seen[0].settings.min_score_to_remember) == (4, 0.8)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What is drawn, frame after frame, by a film sink for these targets: a call with ids and results."""
+    calls: list[dict[str, Any]] = []
+
+    def note(_picture: np.ndarray, box: Any, score: float, **how: Any) -> None:
+        calls.append({"box": box, "score": score} | how)
+
+    def draw(ids: list[int | str], *results: dict[int | str, TrackResult]) -> list[dict[str, Any]]:
+        monkeypatch.setattr(track_outputs, "draw_result", note)
+        sink = track_outputs.FilmSink(SimpleNamespace(write=lambda frame: None), ids)
+        for index, of_frame in enumerate(results):
+            sink(Frame(picture(0), index, index / 4), of_frame)
+        return calls
+
+    return draw
+
+
+def result_in(state: TargetState, presence: float | None = None) -> TrackResult:
+    return TrackResult((20.0, 20.0, 20.0, 20.0), 0.5, 0, False, 1, presence, state)
+
+
+def test_found_again_is_drawn_for_half_a_second(drawn):
+    states = [
+        TargetState(word)
+        for word in ["lost", "recovered", "tracked", "uncertain", "tracked", "recovered", "lost"]
+    ]
+    calls = drawn([1], *({1: result_in(state)} for state in states))
+    # Four frames a second: found at 0.25 s, still new at 0.5 s, no longer at 1 s.
+    shown = ["lost", "recovered", "recovered", "uncertain", "tracked", "recovered", "lost"]
+    assert [call["state"] for call in calls] == shown
+
+
+def test_what_is_written_beside_a_box(drawn):
+    tracked = TargetState.TRACKED
+    drawn([1], {1: result_in(tracked)}, {1: result_in(tracked, 0.9)})
+    drawn(["car"], {"car": result_in(tracked)})
+    calls = drawn(["car", 7], {"car": result_in(tracked), 7: result_in(tracked)})
+    assert [(call["name"], call["score"]) for call in calls] == [
+        (None, 0.75),
+        (None, 0.9),
+        ("car", 0.75),
+        ("car", 0.75),
+        ("7", 0.75),
+    ]
+    assert calls[3]["color"] != calls[4]["color"]
 
 
 def test_film_cut_short_is_a_warning(track, here):

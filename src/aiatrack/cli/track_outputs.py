@@ -101,7 +101,7 @@ class Outputs:
             sinks.append(lambda frame, results: _write_rows(boxes, frame, results))
         if self._film is not None:
             film = stack.enter_context(self._film)
-            sinks.append(_FilmSink(film, ids))
+            sinks.append(FilmSink(film, ids))
         return sinks
 
     def _facts(self, first: Frame) -> FilmFacts:
@@ -127,7 +127,7 @@ def _write_rows(boxes: BoxWriter, frame: Frame, results: Results) -> None:
     boxes.write_frame(frame.index, frame.time_s, rows)
 
 
-class _FilmSink:
+class FilmSink:
     """Draws results into a copy of the frame: a colour a target, a stroke for each state.
 
     Args:
@@ -141,6 +141,7 @@ class _FilmSink:
         self._found_again_s: dict[TargetId, float] = {}
 
     def __call__(self, frame: Frame, results: Results) -> None:
+        """Draw and write one frame."""
         picture = frame.image.copy()
         for target_id, result in results.items():
             draw_result(
