@@ -188,15 +188,15 @@ class _OneTarget:
 
 def report_harm(clips: Sequence[PaintedClip], network: Network, settings: TrackingSettings) -> None:
     """Print the success AUC of clips without absence, with presence on and off."""
-    targets = [_OneTarget(clip) for clip in clips]
-    scores = {
-        presence: validate_tracker(lambda p=presence: Tracker(network, settings.replace(presence=p)), targets)
-        for presence in ("on", "off")
-    }
-    for name in scores["on"].clip_success:
-        print(f"  {name:24s}" + "".join(f" {p} {scores[p].clip_success[name]:.3f}" for p in scores))
-    on, off = scores["on"].success_auc, scores["off"].success_auc
-    print(f"success AUC of {len(targets)} sequences: on {on:.4f}, off {off:.4f}, difference {on - off:+.4f}")
+    trackers = {name: Tracker(network, settings.replace(presence=name)) for name in ("on", "off")}
+    scores: dict[str, list[float]] = {name: [] for name in trackers}
+    for clip in clips:
+        for name, tracker in trackers.items():
+            scores[name].append(validate_tracker(lambda one=tracker: one, [_OneTarget(clip)]).success_auc)
+        row = "".join(f" {name} {values[-1]:.3f}" for name, values in scores.items())
+        print(f"  {clip.name:24s}{row}", flush=True)
+    on, off = (float(np.mean(scores[name])) for name in ("on", "off"))
+    print(f"success AUC of {len(clips)} sequences: on {on:.4f}, off {off:.4f}, difference {on - off:+.4f}")
 
 
 if __name__ == "__main__":
