@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiatrack.config import ModelSettings, load_preset, preset_names, read_stored_settings
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.runtimes.choice import Runtime, RuntimeChoice, choose_runtime
+from aiatrack.runtimes.exported import ExportedNetwork, choose_exported, is_exported, read_export
 from aiatrack.tracking import Network
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def open_network(
         WeightsError: the model has no weights, or its file cannot be used.
         MissingExtraError: the runtime is not installed.
     """
+    if is_exported(Path(model)):
+        return _open_exported(read_export(Path(model)), device, runtime, precision)
     weights = find_weights(model)
     choice = decide_runtime(device, runtime=runtime, precision=precision)
     settings = read_stored_settings(weights)
@@ -74,6 +77,18 @@ def _open_openvino(weights: Path, settings: ModelSettings, choice: RuntimeChoice
     source = ConvertedGraphs(weights, settings.network, lambda: _load(weights), cache_folder())
     graphs = OpenVINOGraphs(source, settings.network, choice.precision)
     return GraphNetwork(graphs, settings.network)
+
+
+def _open_exported(
+    exported: ExportedNetwork, device: str, runtime: str, precision: str
+) -> tuple[ModelSettings, Network]:
+    from aiatrack.runtimes.graph_network import GraphNetwork
+    from aiatrack.runtimes.opened import run_exported
+
+    choice = choose_exported(exported, runtime, precision)
+    onnx_device = device_type(device) if device == "auto" else device
+    graphs = run_exported(exported, onnx_device, choice.precision)
+    return exported.settings, GraphNetwork(graphs, exported.settings.network)
 
 
 def _load(weights: Path) -> "AiATrack":

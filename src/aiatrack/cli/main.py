@@ -15,6 +15,7 @@ from aiatrack.cli.bench import bench
 from aiatrack.cli.convert import convert
 from aiatrack.cli.demo import demo
 from aiatrack.cli.evaluate import evaluate
+from aiatrack.cli.export import export
 from aiatrack.cli.info import info
 from aiatrack.cli.report import report
 from aiatrack.cli.score import score
@@ -34,6 +35,7 @@ app.command(no_args_is_help=True)(track)
 app.command()(info)
 app.command()(bench)
 app.command(no_args_is_help=True)(convert)
+app.command(no_args_is_help=True)(export)
 app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(score)
 app.command(no_args_is_help=True)(report)

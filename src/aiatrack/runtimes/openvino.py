@@ -1,6 +1,5 @@
 """OpenVINO, the fast runtime on CPUs: runs the graphs, compiled for the shapes that come."""
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +11,7 @@ from aiatrack.errors import SettingsError
 from aiatrack.runtimes.choice import Precision
 from aiatrack.runtimes.graph_network import Array
 from aiatrack.runtimes.signatures import BATCH, ENSEMBLE, graph_signatures
+from aiatrack.runtimes.threads import requested_threads
 
 _STATIC_ENSEMBLES = 4
 """Ensembles of up to so many get a graph of their own: compiled once, in about 0.1 s."""
@@ -148,8 +148,6 @@ def _compile_options(core: ov.Core, precision: Precision) -> dict[str, Any]:
         raise SettingsError("this processor has no bf16 arithmetic: choose precision float32 or auto")
     half = precision is Precision.BF16 or (precision is Precision.INT8 and native)
     options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if half else "f32"}
-    # The one variable by which users and our evaluation say how many threads a process may use.
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdecimal() and int(threads):
-        options["INFERENCE_NUM_THREADS"] = int(threads)
+    if threads := requested_threads():
+        options["INFERENCE_NUM_THREADS"] = threads
     return options

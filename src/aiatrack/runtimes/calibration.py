@@ -1,0 +1,43 @@
+"""Inputs of the graphs as they come in tracking, gathered by tracking."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from aiatrack.config import ModelSettings
+from aiatrack.crop import Image
+from aiatrack.model import AiATrack
+from aiatrack.runtimes.graph_network import Array, GraphNetwork
+from aiatrack.runtimes.torch_graphs import network_graphs
+from aiatrack.tracking import Tracker
+
+Clip = tuple[Sequence[float], Iterable[Image]]
+"""The target's box in the first frame, px, and the frames, RGB."""
+
+
+def gather_samples(
+    network: AiATrack, settings: ModelSettings, clips: Iterable[Clip], *, limit: int = 300
+) -> dict[str, list[dict[str, Array]]]:
+    """Track clips, and keep what goes into each graph.
+
+    Args:
+        network: with its weights, on the CPU; taken over.
+        settings: of network and tracking.
+        clips: to track.
+        limit: samples of a graph at most.
+    """
+    samples: dict[str, list[dict[str, Array]]] = {}
+    graphs = network_graphs(network)
+
+    def keep(name: str, inputs: Mapping[str, Array]) -> None:
+        kept = samples.setdefault(name, [])
+        if len(kept) < limit:
+            kept.append({key: array.copy() for key, array in inputs.items()})
+
+    graphs.observe = keep
+    tracker = Tracker(GraphNetwork(graphs, settings.network), settings.tracking)
+    for box_xywh, frames in clips:
+        for index, frame in enumerate(frames):
+            if index:
+                tracker.update(frame)
+            else:
+                tracker.start(frame, box_xywh)
+    return samples

@@ -1,0 +1,157 @@
+"""Exported networks on disk: a folder with the three graphs and a `metadata.json` that says how to run them.
+
+Knows no PyTorch.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from aiatrack.config import ModelSettings
+from aiatrack.errors import SettingsError, WeightsError
+from aiatrack.runtimes.choice import Precision, Runtime, RuntimeChoice, parse_precision, parse_runtime
+from aiatrack.runtimes.signatures import EXPORTED, Signature, graph_signatures
+
+METADATA = "metadata.json"
+_FORMAT = "aiatrack-export-1"
+
+
+class ExportFormat(str, Enum):
+    """What graphs are written as."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+    TORCH = "torch"
+
+    @property
+    def suffix(self) -> str:
+        """Of a graph's file; OpenVINO puts the weights beside it, in a `.bin`."""
+        return {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}[self.value]
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs such graphs."""
+        return {"onnx": Runtime.ONNX, "openvino": Runtime.OPENVINO, "torch": Runtime.EAGER}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedNetwork:
+    """An exported folder.
+
+    Attributes:
+        folder: where the graphs are.
+        format: of the graphs.
+        precision: in which they compute.
+        settings: of the network and of tracking.
+    """
+
+    folder: Path
+    format: ExportFormat
+    precision: Precision
+    settings: ModelSettings
+
+    def graph(self, name: str) -> Path:
+        """File of a graph.
+
+        Raises:
+            SettingsError: exports have no such graph.
+            WeightsError: the file is missing.
+        """
+        if name not in EXPORTED:
+            raise SettingsError(
+                "exported networks need an ensemble of one reference at least: set ensemble_size to 1 or "
+                "more, or track with the weights file"
+            )
+        path = self.folder / f"{name}{self.format.suffix}"
+        if not path.is_file():
+            raise WeightsError(f"{path} is missing: export the model again")
+        return path
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a path is a folder that `aiatrack export` wrote."""
+    return (path / METADATA).is_file()
+
+
+def describe_export(network: ExportedNetwork, **facts: Any) -> str:
+    """Text of `metadata.json`: what it takes to run the graphs alone.
+
+    Args:
+        network: the export.
+        **facts: anything else that is worth knowing, such as versions.
+    """
+    network_settings, tracking = network.settings.network, network.settings.tracking
+    signatures = graph_signatures(network_settings)
+    description = {
+        "format": _FORMAT,
+        "graphs": {
+            name: {"file": f"{name}{network.format.suffix}", **_describe_signature(signatures[name])}
+            for name in EXPORTED
+        },
+        "graph_format": network.format.value,
+        "precision": network.precision.value,
+        "crop": {
+            "size_px": network_settings.crop_size,
+            "search_factor": tracking.search_factor,
+            "side": "ceil(search_factor * sqrt(width * height)) of the last box, a square about its centre",
+            "channels": "RGB, uint8, rows first; outside the frame zero, and True in padding",
+            "resize": "bilinear",
+            "boxes": "left, top, width, height, divided by the crop's side",
+        },
+        "settings": network.settings.model_dump(mode="json"),
+        "license": "Apache-2.0 for the code; the weights under the terms they came with",
+        **facts,
+    }
+    return json.dumps(description, indent=2) + "\n"
+
+
+def read_export(folder: Path) -> ExportedNetwork:
+    """Read what `describe_export` wrote.
+
+    Raises:
+        WeightsError: it is damaged or of another version.
+    """
+    try:
+        described = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        if described["format"] != _FORMAT:
+            raise ValueError(f"format {described['format']!r}, where {_FORMAT!r} is known")
+        return ExportedNetwork(
+            folder,
+            ExportFormat(described["graph_format"]),
+            Precision(described["precision"]),
+            ModelSettings.parse(described["settings"], origin="settings"),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / METADATA} cannot be used: {error}; export the model again") from error
+
+
+def choose_exported(exported: ExportedNetwork, runtime: str, precision: str) -> RuntimeChoice:
+    """Runtime and precision of a folder, where they are those wished for.
+
+    Raises:
+        SettingsError: the folder is for another runtime, or of another precision.
+    """
+    wished_runtime, wished_precision = parse_runtime(runtime), parse_precision(precision)
+    if wished_runtime not in (None, exported.format.runtime):
+        raise SettingsError(
+            f"{exported.folder} is for runtime {exported.format.runtime.value}: say that or auto, or export "
+            "the model for another"
+        )
+    # The graphs are those of float32; the processor does the rounding.
+    may_round = exported.format is ExportFormat.OPENVINO and exported.precision is not Precision.INT8
+    possible = {exported.precision, *((Precision.FLOAT32, Precision.BF16) if may_round else ())}
+    if wished_precision is not None and wished_precision not in possible:
+        raise SettingsError(
+            f"{exported.folder} is of precision {exported.precision.value}: say that or auto, or export the "
+            "model in another"
+        )
+    return RuntimeChoice(exported.format.runtime, wished_precision or exported.precision)
+
+
+def _describe_signature(signature: Signature) -> dict[str, Any]:
+    return {
+        side: [{"name": port.name, "shape": list(port.shape), "dtype": port.dtype} for port in ports]
+        for side, ports in signature._asdict().items()
+    }

@@ -1,0 +1,57 @@
+"""The graphs in PyTorch: what other runtimes are compared with, and exported programs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aiatrack.config import NetworkSettings
+from aiatrack.model import AiATrack
+from aiatrack.runtimes.exported import ExportedNetwork
+from aiatrack.runtimes.graph_network import Array
+from aiatrack.runtimes.graphs import build_graph
+from aiatrack.runtimes.signatures import graph_signatures
+
+Graph = Callable[..., tuple[Tensor, ...]]
+
+
+class TorchGraphs:
+    """An `aiatrack.runtimes.graph_network.GraphRunner` in PyTorch, on the CPU.
+
+    Args:
+        settings: of the network.
+        open_graph: gives a graph by its name; called once for each.
+
+    Attributes:
+        observe: called with name and inputs of every run, if set; the arrays are lent.
+    """
+
+    def __init__(self, settings: NetworkSettings, open_graph: Callable[[str], Graph]) -> None:
+        self.observe: Callable[[str, Mapping[str, Array]], Any] | None = None
+        self._signatures = graph_signatures(settings)
+        self._open_graph = open_graph
+        self._graphs: dict[str, Graph] = {}
+
+    @torch.inference_mode()
+    def run(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run a graph; the outputs are new arrays."""
+        if self.observe is not None:
+            self.observe(name, inputs)
+        if name not in self._graphs:
+            self._graphs[name] = self._open_graph(name)
+        signature = self._signatures[name]
+        found = self._graphs[name](*(torch.from_numpy(inputs[port.name]) for port in signature.inputs))
+        return {port.name: output.numpy() for port, output in zip(signature.outputs, found, strict=True)}
+
+
+def network_graphs(network: AiATrack) -> TorchGraphs:
+    """The graphs of a network, which is taken over."""
+    return TorchGraphs(network.settings, lambda name: build_graph(network, name))
+
+
+def exported_torch_graphs(exported: ExportedNetwork) -> TorchGraphs:
+    """The graphs of a folder of exported PyTorch programs."""
+    return TorchGraphs(
+        exported.settings.network, lambda name: torch.export.load(exported.graph(name)).module()
+    )
