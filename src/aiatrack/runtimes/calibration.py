@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aiatrack.config import ModelSettings
 from aiatrack.crop import Image
+from aiatrack.errors import SettingsError
 from aiatrack.model import AiATrack
 from aiatrack.runtimes.graph_network import Array, GraphNetwork
 from aiatrack.runtimes.torch_graphs import network_graphs
@@ -23,6 +24,9 @@ def gather_samples(
         settings: of network and tracking.
         clips: to track.
         limit: samples of a graph at most.
+
+    Raises:
+        SettingsError: no clip has a second frame.
     """
     samples: dict[str, list[dict[str, Array]]] = {}
     graphs = network_graphs(network)
@@ -40,4 +44,6 @@ def gather_samples(
                 tracker.update(frame)
             else:
                 tracker.start(frame, box_xywh)
+    if "locate" not in samples:
+        raise SettingsError("nothing to calibrate with: give films of two frames at least")
     return samples

@@ -34,8 +34,8 @@ Samples = Mapping[str, Sequence[Mapping[str, Array]]]
 
 _TOLERANCES = {Precision.FLOAT32: 1e-3, Precision.BF16: 0.1, Precision.INT8: 0.25}
 _HELD_OUT = 10
-"""Samples of each graph that int8 is compared on: on random inputs, which look like nothing that the ranges
-were measured on, it says nothing of use."""
+"""Samples of each graph, at most, that int8 is compared on: on random inputs, which look like nothing that
+the ranges were measured on, it says nothing of use."""
 
 
 def export_network(
@@ -125,8 +125,12 @@ def random_inputs(exported: ExportedNetwork) -> Samples:
 
 
 def _held_out(samples: Samples) -> Samples:
-    """Those that are not calibrated with, to compare on."""
-    return {name: inputs[:_HELD_OUT] for name, inputs in samples.items()}
+    """Samples to compare on: none that are calibrated with, unless there is only a handful."""
+    return {name: inputs[: _count_held_out(inputs)] or inputs for name, inputs in samples.items()}
+
+
+def _count_held_out(inputs: Sequence[Any]) -> int:
+    return min(_HELD_OUT, len(inputs) // 5)
 
 
 def check_differences(differences: Differences, precision: Precision) -> None:
@@ -159,7 +163,10 @@ def _write_graphs(network: AiATrack, draft: ExportedNetwork, samples: Samples) -
     for name in EXPORTED:
         path = draft.folder / f"{name}{draft.format.suffix}"
         signature = graph_signatures(draft.settings.network)[name]
-        calibration = samples.get(name, ())[_HELD_OUT:] if draft.precision is Precision.INT8 else None
+        calibration = None
+        if draft.precision is Precision.INT8:
+            inputs = samples[name]
+            calibration = inputs[_count_held_out(inputs) :]
         with warnings.catch_warnings():
             # Exporters warn of their own innards.
             warnings.simplefilter("ignore")

@@ -1,0 +1,239 @@
+"""Exported folders: what is in them, who can run them, and what is refused."""
+
+import json
+import sys
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import aiatrack
+from aiatrack import api
+from aiatrack.api.export import export
+from aiatrack.cli.main import app
+from aiatrack.errors import OutputError, SettingsError, WeightsError
+from aiatrack.model import build_network, load_network
+from aiatrack.runtimes.choice import Precision
+from aiatrack.runtimes.export import check_differences, compare, random_inputs
+from aiatrack.runtimes.exported import read_export
+from aiatrack.runtimes.torch_graphs import network_graphs
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BOX = (20, 20, 16, 12)
+
+
+@pytest.fixture(scope="module")
+def openvino_folder(tiny_weights, tmp_path_factory) -> Path:
+    pytest.importorskip("openvino")
+    folder = tmp_path_factory.mktemp("exports") / "openvino"
+    differences = export(tiny_weights, folder, format="openvino")
+    assert set(differences) >= {"encode.tokens", "remember.long_keys", "locate.located_xywh"}
+    assert max(differences.values()) < 1e-3
+    return folder
+
+
+@pytest.fixture(scope="module")
+def onnx_folder(tiny_weights, tmp_path_factory) -> Path:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    folder = tmp_path_factory.mktemp("exports") / "onnx"
+    assert max(export(tiny_weights, folder, format="onnx").values()) < 1e-3
+    return folder
+
+
+def frames(count: int = 5) -> np.ndarray:
+    """A square that moves over noise, to the left edge."""
+    film = np.random.default_rng(0).integers(0, 90, (count, 60, 80, 3), dtype=np.uint8)
+    for index, frame in enumerate(film):
+        frame[20:32, 20 - 4 * index : 36 - 4 * index] = (230, 180, 40)
+    return film
+
+
+def boxes_and_scores(tracker, film):
+    tracker.start(film[0], BOX)
+    return np.array([[*result.box_xywh, result.score] for result in map(tracker.update, film[1:])])
+
+
+def eager_boxes(tiny_weights, film, **tracking):
+    return boxes_and_scores(aiatrack.load_tracker(tiny_weights, "cpu", runtime="eager", **tracking), film)
+
+
+def test_a_folder_is_a_model(openvino_folder, tiny_weights):
+    tracker = aiatrack.load_tracker(openvino_folder, "cpu", min_score_to_remember=-1)
+    expected = eager_boxes(tiny_weights, frames(), min_score_to_remember=-1)
+    np.testing.assert_allclose(boxes_and_scores(tracker, frames()), expected, atol=0.01)
+
+
+def test_onnx_runtime_says_the_same_for_any_batch(onnx_folder, tiny_weights):
+    settings, network = load_network(tiny_weights)
+    exported = read_export(onnx_folder)
+    assert exported.settings == settings
+    from aiatrack.runtimes.onnx import ONNXGraphs
+
+    inputs = random_inputs(exported)
+    assert {len(one["tokens"]) for one in inputs["locate"]} == {1, 2}
+    assert max(compare(network_graphs(network), ONNXGraphs(exported), inputs).values()) < 1e-3
+
+
+def test_the_example_runs_alone_and_finds_the_same(onnx_folder, tiny_weights):
+    script = REPOSITORY / "examples" / "track_with_onnxruntime.py"
+    source = script.read_text()
+    assert len(source.splitlines()) <= 100
+    assert "import torch" not in source and "import aiatrack" not in source
+    spec = util.spec_from_file_location(script.stem, script)
+    assert spec is not None and spec.loader is not None
+    example = util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    # The shipped defaults, but references are added, so that the ensemble is of several.
+    tracker = example.Tracker(onnx_folder)
+    tracker.settings["min_score_to_remember"] = -1
+    film = frames(7)
+    tracker.start(film[0], BOX)
+    found = np.array([[*box, score] for box, score in map(tracker.update, film[1:])])
+    np.testing.assert_allclose(found, eager_boxes(tiny_weights, film, min_score_to_remember=-1), atol=0.02)
+
+
+def test_metadata_says_how_to_run_it(openvino_folder):
+    described = json.loads((openvino_folder / "metadata.json").read_text())
+    assert list(described["graphs"]) == ["encode", "remember", "locate"]
+    assert described["graphs"]["encode"]["inputs"][0] == {
+        "name": "crops",
+        "shape": ["batch", 64, 64, 3],
+        "dtype": "uint8",
+    }
+    for graph in described["graphs"].values():
+        assert (openvino_folder / graph["file"]).is_file()
+    assert described["crop"]["size_px"] == 64
+    assert described["opset"] == 18 and len(described["weights_sha256"]) == 64
+    assert "torch" in described["versions"] and described["largest_differences"]
+
+
+def test_torch_programs_run_again(tiny_weights, tmp_path):
+    export(tiny_weights, tmp_path / "programs", format="torch")
+    tracker = aiatrack.load_tracker(tmp_path / "programs")
+    np.testing.assert_allclose(
+        boxes_and_scores(tracker, frames()), eager_boxes(tiny_weights, frames()), atol=0.01
+    )
+
+
+def test_int8_is_calibrated_and_close(tiny_weights, tmp_path):
+    pytest.importorskip("nncf")
+    pytest.importorskip("openvino")
+    import cv2
+
+    (tmp_path / "film").mkdir()
+    for index, frame in enumerate(frames(14)):
+        cv2.imwrite(str(tmp_path / "film" / f"{index:03d}.png"), frame[..., ::-1])
+    try:
+        export(
+            tiny_weights,
+            tmp_path / "int8",
+            format="openvino",
+            precision="int8",
+            calibrate=[(tmp_path / "film", BOX)],
+        )
+    except OutputError as error:  # random weights may quantise badly, but then that is what is said
+        assert "int8 explains" in str(error)
+        return
+    assert "FakeQuantize" in (tmp_path / "int8" / "encode.xml").read_text()
+
+
+def test_graphs_that_say_something_else_are_refused(tiny_weights, openvino_folder):
+    network = load_network(tiny_weights)[1]
+    other = build_network(network.settings).eval()
+    inputs = random_inputs(read_export(openvino_folder))
+    differences = compare(network_graphs(network), network_graphs(other), inputs)
+    with pytest.raises(OutputError, match="differs from PyTorch's by"):
+        check_differences(differences, Precision.FLOAT32)
+    with pytest.raises(OutputError, match="differs from PyTorch's by nan"):
+        check_differences({"encode.tokens": float("nan")}, Precision.INT8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"format": "tflite"}, SettingsError, "choose onnx, openvino, torch"),
+        ({"format": "onnx", "precision": "int8"}, SettingsError, "or format openvino"),
+        ({"precision": "int4"}, SettingsError, "unknown precision 'int4'"),
+        ({"calibrate": [("a.mp4", BOX)]}, SettingsError, "only int8 is calibrated"),
+        ({"model": "huge"}, SettingsError, "choose one of"),
+    ],
+)
+def test_export_refuses(arguments, error, words, tiny_weights, tmp_path):
+    with pytest.raises(error, match=words):
+        export(**{"model": tiny_weights, "folder": tmp_path / "out", **arguments})
+    assert not list(tmp_path.iterdir())
+
+
+def test_existing_folders_are_left_alone(tiny_weights, openvino_folder, tmp_path):
+    (tmp_path / "precious").write_text("photos")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is no exported model"):
+            export(tiny_weights, tmp_path, format="torch", overwrite=overwrite)
+    with pytest.raises(OutputError, match="--overwrite"):
+        export(tiny_weights, openvino_folder, format="torch")
+    with pytest.raises(OutputError, match="cannot write"):
+        export(tiny_weights, tmp_path / "precious" / "out", format="torch")
+    assert (tmp_path / "precious").read_text() == "photos"
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"runtime": "onnx"}, "is for runtime openvino"),
+        ({"precision": "int8"}, "is of precision float32"),
+    ],
+)
+def test_a_folder_is_run_as_it_was_written(choice, words, openvino_folder):
+    with pytest.raises(SettingsError, match=words):
+        api.open_network(openvino_folder, "cpu", **choice)
+
+
+def test_a_damaged_folder_is_named(openvino_folder, tmp_path):
+    (tmp_path / "metadata.json").write_text('{"format": "other"}')
+    with pytest.raises(WeightsError, match="export the model again"):
+        api.open_network(tmp_path, "cpu")
+    (tmp_path / "metadata.json").write_text((openvino_folder / "metadata.json").read_text())
+    network = api.open_network(tmp_path, "cpu")[1]
+    with pytest.raises(WeightsError, match=r"encode\.xml is missing"):
+        network.encode(np.zeros((1, 64, 64, 3), np.uint8), np.zeros((1, 64, 64), bool))
+
+
+def test_onnx_runtime_without_the_gpu_asked_for():
+    pytest.importorskip("onnxruntime")
+    from aiatrack.runtimes.onnx import choose_providers
+
+    assert choose_providers("cpu", ["CPUExecutionProvider"]) == ["CPUExecutionProvider"]
+    gpu = choose_providers("cuda:1", ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert gpu[0] == ("CUDAExecutionProvider", {"device_id": "1"})
+    with pytest.raises(SettingsError, match="onnxruntime-gpu"):
+        choose_providers("cuda", ["CPUExecutionProvider"])
+
+
+def test_command_line(tiny_weights, tmp_path):
+    pytest.importorskip("openvino")
+    arguments = ["export", str(tiny_weights), "--format", "openvino", "-o", str(tmp_path / "out")]
+    finished = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert finished.exit_code == 0
+    assert (tmp_path / "out" / "metadata.json").is_file()
+    with pytest.raises(SettingsError, match=r"a\.mp4@120,80,64,48"):
+        CliRunner().invoke(app, [*arguments, "--calibrate", "film.mp4"], catch_exceptions=False)
+
+
+def test_missing_packages_are_named(tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(aiatrack.errors.MissingExtraError, match=r"aiatrack\[export\]"):
+        export(tiny_weights, tmp_path / "out", format="onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_state_of_a_tracker_moves_between_runtimes(openvino_folder, tiny_weights):
+    film = frames(6)
+    first = api.load_multi_tracker(tiny_weights, "cpu", runtime="eager")
+    first.add(film[0], BOX)
+    first.update(film[1])
+    second = api.load_multi_tracker(openvino_folder, "cpu").resume(first.state())
+    ours, theirs = second.update(film[2])[1], first.update(film[2])[1]
+    np.testing.assert_allclose(ours.box_xywh, theirs.box_xywh, atol=0.01)
