@@ -65,7 +65,12 @@ def test_ok_follows_the_predicted_overlap(tiny_weights):
 
 
 def test_a_lost_target_is_not_ok(tiny_weights):
-    losing = {"frames_to_lose": 1, "max_presence_to_lose": 1.0, "min_presence_to_track": 1.0}
+    losing = {
+        "presence": "on",
+        "frames_to_lose": 1,
+        "max_presence_to_lose": 1.0,
+        "min_presence_to_track": 1.0,
+    }
     tracker = aiatrack.OpenCVTracker(tiny_weights, "cpu", min_predicted_iou=0.0, **losing)
     tracker.init(FRAMES[0], (20, 20, 20, 20))
     ok, _ = tracker.update(FRAMES[1])

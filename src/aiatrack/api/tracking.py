@@ -31,9 +31,8 @@ def load_tracker(
         color: channel order of the frames it will be given: `rgb`, or `bgr` as OpenCV reads them.
         runtime: what computes the network: `auto`, `eager`, `compiled`, `openvino` or `onnx`.
         precision: what it computes in: `auto`, `float32`, `bf16` or `int8`.
-        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`; they judge no
-            presence. Without one, presence is on.
-        **tracking: single tracking settings to change, such as `ensemble_size=4` or `presence="off"`; see
+        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`.
+        **tracking: single tracking settings to change, such as `ensemble_size=4` or `presence="on"`; see
             `TrackingSettings`.
 
     Raises:
@@ -80,13 +79,10 @@ def _check(
     """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
-    # Benchmarks want a box whatever happens, as the paper gives one; users want to know when one is lost.
-    changes: dict[str, Any] = {"presence": "on"}
-    if benchmark is not None:
-        changes = {"presence": "off"} | benchmark_tracking(benchmark)
+    changes: dict[str, Any] = {} if benchmark is None else benchmark_tracking(benchmark)
     if str(model) in calibration_names():
-        changes["calibration"] = str(model)
-    changes |= tracking
+        changes = {"calibration": str(model)} | changes
+    changes = changes | tracking
     TrackingSettings().replace(**changes)
     return changes
 

@@ -76,7 +76,7 @@ def track(
         bool | None,
         typer.Option(
             help="Say when a target is lost, hold its box and search for it; or follow whatever happens, as "
-            "the paper does. On, unless --benchmark is given."
+            "the paper does, which is the default."
         ),
     ] = None,
 ) -> None:
