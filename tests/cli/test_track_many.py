@@ -139,7 +139,7 @@ def test_coco_names_the_images_of_a_folder(track, here):
 
 
 def test_the_lost_are_outside_in_every_format(track, here, film):
-    arguments = ("--box", f"car={BOX}", "--box", f"dog={OTHER}", "--save-boxes")
+    arguments = ("--presence", "--box", f"car={BOX}", "--box", f"dog={OTHER}", "--save-boxes")
     for name in ("boxes.csv", "boxes.cvat.xml", "boxes.coco.json", "boxes.mot.txt"):
         assert track(film, *arguments, name).code == 0
     rows = rows_of(here / "boxes.csv")

@@ -175,7 +175,7 @@ def watch_script(tmp_path):
         chosen = {"min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0} | settings
         tracker = Tracker(
             network,
-            TrackingSettings(presence="on", calibration=str(tmp_path / "plain.yaml"), **chosen),
+            TrackingSettings(calibration=str(tmp_path / "plain.yaml"), **({"presence": "on"} | chosen)),
         )
         tracker.start(FRAME, BOX)
         return [tracker.update(FRAME) for _ in script], network
@@ -194,6 +194,20 @@ def test_states_follow_presence(watch_script):
     assert results[0].presence == pytest.approx(1 / (1 + np.exp(-4)))
     assert results[2].box_xywh != results[0].box_xywh, "while in doubt, it follows"
     assert results[5].box_xywh == results[6].box_xywh == results[0].box_xywh, "once lost, the box is held"
+
+
+def test_judging_alone_changes_no_box_and_no_memory(watch_script):
+    seen = [(CENTRED, 4.0), (CENTRED, 0.2), ((0.1, 0.1, 0.2, 0.2), -4.0), ((0.2, 0.3, 0.2, 0.1), -4.0)]
+    script = [[found] for found in (*seen, *seen[2:], *seen)]
+    judged, _ = watch_script(script, presence="judge", frames_to_lose=1)
+    followed, _ = watch_script(script, presence="off")
+    for ours, theirs in zip(judged, followed, strict=True):
+        assert replace(ours, presence=None, state=TRACKED) == theirs
+    expected = [1 / (1 + np.exp(-found.score)) for found in followed]
+    np.testing.assert_allclose([found.presence for found in judged], expected)
+    assert [found.state is TRACKED for found in judged] == [presence >= 0.5 for presence in expected]
+    assert {found.state for found in judged} == {TRACKED, UNCERTAIN}
+    assert any(found.remembered and found.presence < 0.7 for found in judged), "memory is the paper's too"
 
 
 def test_a_lost_target_is_looked_for_in_a_growing_region_then_everywhere(watch_script):

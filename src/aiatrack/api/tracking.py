@@ -31,7 +31,8 @@ def load_tracker(
         color: channel order of the frames it will be given: `rgb`, or `bgr` as OpenCV reads them.
         runtime: what computes the network: `auto`, `eager`, `compiled`, `openvino` or `onnx`.
         precision: what it computes in: `auto`, `float32`, `bf16` or `int8`.
-        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`.
+        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`; without one, presence
+            is judged (`presence="judge"`).
         **tracking: single tracking settings to change, such as `ensemble_size=4` or `presence="on"`; see
             `TrackingSettings`.
 
@@ -79,7 +80,8 @@ def _check(
     """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
-    changes: dict[str, Any] = {} if benchmark is None else benchmark_tracking(benchmark)
+    # Judging changes no box. Benchmarks are run as the paper ran them, which judges nothing.
+    changes: dict[str, Any] = {"presence": "judge"} if benchmark is None else benchmark_tracking(benchmark)
     if str(model) in calibration_names():
         changes = {"calibration": str(model)} | changes
     changes = changes | tracking

@@ -75,8 +75,8 @@ def track(
     presence: Annotated[
         bool | None,
         typer.Option(
-            help="Say when a target is lost, hold its box and search for it; or follow whatever happens, as "
-            "the paper does, which is the default."
+            help="Hold the box of a target that is lost and search for it; or judge nothing at all. Without "
+            "either, say how probable it is that a target is there, and follow as the paper does."
         ),
     ] = None,
 ) -> None:

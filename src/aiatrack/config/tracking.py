@@ -24,9 +24,10 @@ class TrackingSettings(FrozenSettings):
     clip_margin_px: float = Field(10.0, gt=0)
     """Least part of a box that stays inside the frame, and its least width and height, px."""
 
-    presence: Literal["on", "off"] = "off"
-    """`on`: say how probable it is that the target is there, and search for it when it is lost; `off`: follow
-    whatever happens, as the paper does. All settings below count only when it is on."""
+    presence: Literal["on", "judge", "off"] = "off"
+    """`judge`: say how probable it is that the target is there, and follow as the paper does; `on`: act on it
+    as well: search for a target that is lost; `off`: neither. Settings of losing, searching and recovering
+    count only when it is on."""
     calibration: str = "generic"
     """What turns the network's outputs into a probability: a shipped calibration (`lite`, `nano`, `generic`
     for other weights) or a YAML file of one."""

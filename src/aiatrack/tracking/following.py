@@ -4,7 +4,7 @@ A way of following says where to look for a target in the next frame, and what t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -116,8 +116,8 @@ class PaperFollowing:
         return Verdict(found.box_xywh, found.score, found.score > self._settings.min_score_to_remember)
 
 
-class WatchfulFollowing:
-    """Follows while the target is believed to be there; holds its box and searches when it is not.
+class JudgingFollowing:
+    """The paper's way, box for box, with a word on whether the target is there.
 
     Args:
         settings: how to track.
@@ -132,15 +132,8 @@ class WatchfulFollowing:
         self._paper = PaperFollowing(settings, crop_size)
 
     def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
-        """One region while it is followed, several while it is lost."""
-        watch = target.watch
-        if watch.state is not TargetState.LOST:
-            return self._paper.look_for(target, frame_shape)
-        windows = search_windows(watch, frame_shape, self._settings, self._crop_size)
-        looks = [Look(window, target.memory.references) for window in windows]
-        if watch.candidate_xywh is not None:
-            looks[0] = Look(windows[0], target.memory.first_reference)
-        return looks
+        """The region around the last box."""
+        return self._paper.look_for(target, frame_shape)
 
     def weigh(
         self, targets: Sequence[Target], windows: Sequence[CropWindow], located: LocatedTargets
@@ -152,6 +145,40 @@ class WatchfulFollowing:
         )
 
     def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
+        """Believe it, and say how far."""
+        (found,) = findings
+        presence = self._believe(target.watch, found)
+        verdict = self._paper.judge(target, findings)
+        return replace(verdict, presence=presence, state=target.watch.state)
+
+    def _believe(self, watch: Watch, found: Finding) -> float:
+        """Update what is known of a followed target, its state among it; returns the presence."""
+        presence = self._model.presence(found.evidence, watch.carried, held=False)
+        watch.carried = self._model.carry(watch.carried, found.evidence)
+        if presence < self._settings.min_presence_to_track:
+            watch.state = TargetState.UNCERTAIN
+            return presence
+        watch.state, watch.believed_xywh = TargetState.TRACKED, found.box_xywh
+        if presence >= self._settings.min_presence_to_remember:
+            watch.recent = _RECENT_MOMENTUM * watch.recent + (1 - _RECENT_MOMENTUM) * found.embedding
+        return presence
+
+
+class WatchfulFollowing(JudgingFollowing):
+    """Follows while the target is believed to be there; holds its box and searches when it is not."""
+
+    def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
+        """One region while it is followed, several while it is lost."""
+        watch = target.watch
+        if watch.state is not TargetState.LOST:
+            return super().look_for(target, frame_shape)
+        windows = search_windows(watch, frame_shape, self._settings, self._crop_size)
+        looks = [Look(window, target.memory.references) for window in windows]
+        if watch.candidate_xywh is not None:
+            looks[0] = Look(windows[0], target.memory.first_reference)
+        return looks
+
+    def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
         """Weigh what was found against what was known."""
         watch = target.watch
         if watch.state is TargetState.LOST:
@@ -161,19 +188,12 @@ class WatchfulFollowing:
 
     def _judge_followed(self, watch: Watch, found: Finding) -> Verdict:
         settings = self._settings
-        presence = self._model.presence(found.evidence, watch.carried, held=False)
-        watch.carried = self._model.carry(watch.carried, found.evidence)
+        presence = self._believe(watch, found)
         watch.frames_in_doubt = watch.frames_in_doubt + 1 if presence < settings.max_presence_to_lose else 0
         if watch.frames_in_doubt >= settings.frames_to_lose:
             watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0
             return Verdict(watch.believed_xywh, found.score, False, presence, watch.state)
-        if presence < settings.min_presence_to_track:
-            watch.state = TargetState.UNCERTAIN
-            return Verdict(found.box_xywh, found.score, False, presence, watch.state)
-        watch.state, watch.believed_xywh = TargetState.TRACKED, found.box_xywh
-        certain = presence >= settings.min_presence_to_remember
-        if certain:
-            watch.recent = _RECENT_MOMENTUM * watch.recent + (1 - _RECENT_MOMENTUM) * found.embedding
+        certain = presence >= max(settings.min_presence_to_remember, settings.min_presence_to_track)
         remember = certain and found.score > settings.min_score_to_remember
         return Verdict(found.box_xywh, found.score, remember, presence, watch.state)
 

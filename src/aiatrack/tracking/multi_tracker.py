@@ -16,6 +16,7 @@ from aiatrack.errors import FrameError, SettingsError, TrackingError
 from aiatrack.tracking.following import (
     Finding,
     Following,
+    JudgingFollowing,
     Look,
     PaperFollowing,
     WatchfulFollowing,
@@ -129,7 +130,7 @@ class MultiTracker:
         target_id = self._free_id() if id is None else id
         self._frame_shape = frame.shape
         self._targets[target_id] = Target(box_xywh, memory, start_watch(box_xywh, memory.appearance))
-        presence = 1.0 if self.settings.presence == "on" else None
+        presence = None if self.settings.presence == "off" else 1.0
         self.latest[target_id] = TrackResult(
             to_box(box_xywh), 1.0, self._frame_index, remembered=True, id=target_id, presence=presence
         )
@@ -307,4 +308,5 @@ class MultiTracker:
 def _choose_following(settings: TrackingSettings, crop_size: int) -> Following:
     if settings.presence == "off":
         return PaperFollowing(settings, crop_size)
-    return WatchfulFollowing(settings, crop_size, PresenceModel(load_calibration(settings.calibration)))
+    chosen = WatchfulFollowing if settings.presence == "on" else JudgingFollowing
+    return chosen(settings, crop_size, PresenceModel(load_calibration(settings.calibration)))
