@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 from presence_figures import area_under_roc, calibration_error, reliability, write_reliability
 from presence_material import Clip, PaintedClip, recovery_clips, sequence_clips, synthetic_clips
 
@@ -71,10 +72,9 @@ def main() -> None:
     options = parser.parse_args()
     model_settings, network = open_network(options.model)
     own = options.model if options.model in calibration_names() else "generic"
-    changes = {name: float(value) for name, value in (text.split("=") for text in options.set)}
-    settings = model_settings.tracking.replace(
-        presence="on", calibration=options.calibration or own, **changes
-    )
+    changes = {name: yaml.safe_load(value) for name, value in (text.split("=") for text in options.set)}
+    wanted = {"presence": "on", "calibration": options.calibration or own} | changes
+    settings = model_settings.tracking.replace(**wanted)
     curves = {}
     if "absence" in options.parts:
         clips: Sequence[Clip] | Iterator[Clip] = synthetic_clips(range(options.films))
