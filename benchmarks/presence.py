@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 from presence_figures import area_under_roc, calibration_error, reliability, write_reliability
 from presence_material import Clip, PaintedClip, recovery_clips, sequence_clips, synthetic_clips
 
@@ -72,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     model_settings, network = open_network(options.model)
     own = options.model if options.model in calibration_names() else "generic"
-    changes = {name: yaml.safe_load(value) for name, value in (text.split("=") for text in options.set)}
+    changes = {name: _read_value(value) for name, value in (text.split("=") for text in options.set)}
     wanted = {"presence": "on", "calibration": options.calibration or own} | changes
     settings = model_settings.tracking.replace(**wanted)
     curves = {}
@@ -89,6 +88,14 @@ def main() -> None:
         report_harm(sequence_clips(options.sequences, painted=False), network, settings)
     if options.diagram and curves:
         write_reliability(options.diagram, curves)
+
+
+def _read_value(text: str) -> float | str:
+    """A number where it is one; YAML would take `on` and `off` for truth values."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def follow(clip: Clip, network: Network, settings: TrackingSettings) -> list[Followed]:
