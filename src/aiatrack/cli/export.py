@@ -35,7 +35,7 @@ def export(
     # For ONNX Runtime, wherever that runs
     aiatrack export lite --format onnx -o lite-onnx
     # Eight-bit arithmetic for CPUs, calibrated on a film of yours
-    aiatrack export lite --format openvino --precision int8 --calibrate a.mp4@120,80,64,48 -o lite-int8
+    aiatrack export lite --format openvino --precision int8 -o lite-int8
     aiatrack track street.mp4 --box 120,80,64,48 --model lite-int8
     ```
     """
