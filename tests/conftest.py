@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The runtimes' native libraries stay loaded. A process that has run these tests, and those of data and
+    # evaluation, has crashed in the next one that starts another process: they come last.
+    items.sort(key=lambda item: "runtimes" in item.path.parts)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     folder = _parity_folder(config)
     if folder == OWN_RECORDING:

@@ -24,7 +24,6 @@ LIGHT = [
 
 
 def test_the_ladder_of_rooms_is_kept():
-    # Not imported here: its native part crashes a process in which the tests of the runtimes have run.
     if importlib.util.find_spec("importlinter") is None:
         pytest.skip("import-linter is not installed")
     code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
