@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The ladder's tests start interpreters, which has crashed the one that runs after hundreds of others: they
+    # The ladder's tests start interpreters, which has crashed a process that had run hundreds of others: they
     # come first. Those of the runtimes load native libraries that stay: they come last.
     items.sort(key=lambda item: (item.path.name != "test_ladder.py", "runtimes" in item.path.parts))
 
