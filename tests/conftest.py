@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,10 +35,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # The ladder's tests start interpreters, which has crashed a process that had run hundreds of others: they
-    # come first. Those of the runtimes load native libraries that stay: they come last.
-    items.sort(key=lambda item: (item.path.name != "test_ladder.py", "runtimes" in item.path.parts))
+@pytest.fixture(autouse=True)
+def _leave_no_child_handler() -> Iterator[None]:
+    """Undo PyTorch's handler of SIGCHLD, which its loaders of batches leave behind for the whole process.
+
+    Once native libraries have replaced the stack that signals are handled on, the kernel cannot deliver one
+    to it, and the next child of any other test that ends takes the process with it.
+    """
+    yield
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
