@@ -39,8 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _leave_no_child_handler() -> Iterator[None]:
     """Undo PyTorch's handler of SIGCHLD, which its loaders of batches leave behind for the whole process.
 
-    Once native libraries have replaced the stack that signals are handled on, the kernel cannot deliver one
-    to it, and the next child of any other test that ends takes the process with it.
+    With other native libraries loaded since, the next child of any other test that ended took the process
+    with it: a segmentation fault in `waitpid`, where the handler was to run.
     """
     yield
     if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
