@@ -34,7 +34,7 @@ def export(
     ```
     # For ONNX Runtime, wherever that runs
     aiatrack export lite --format onnx -o lite-onnx
-    # Eight-bit arithmetic for CPUs, calibrated on a film of yours
+    # Eight-bit arithmetic for CPUs, calibrated on films that it renders; --calibrate takes yours
     aiatrack export lite --format openvino --precision int8 -o lite-int8
     aiatrack track street.mp4 --box 120,80,64,48 --model lite-int8
     ```
