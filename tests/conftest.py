@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,18 +32,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder with a recording of the published implementation to compare with; where there is none, "
         "one of this package in tests/recordings stands in",
     )
-
-
-@pytest.fixture(autouse=True)
-def _leave_no_child_handler() -> Iterator[None]:
-    """Undo PyTorch's handler of SIGCHLD, which its loaders of batches leave behind for the whole process.
-
-    With other native libraries loaded since, the next child of any other test that ended took the process
-    with it: a segmentation fault in `waitpid`, where the handler was to run.
-    """
-    yield
-    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -1,6 +1,9 @@
 """The OpenVINO runtime: the eager one's numbers, whatever the batch; graphs converted once and cached."""
 
 import logging
+import signal
+import subprocess
+import sys
 from dataclasses import astuple, fields
 
 import numpy as np
@@ -236,3 +239,27 @@ def test_a_state_saved_in_one_runtime_goes_on_in_the_other(eager, openvino, firs
     for frame in frames[4:]:
         expected = whole.update(frame)
         np.testing.assert_allclose(resumed.update(frame).box_xywh, expected.box_xywh, atol=0.1)
+
+
+_SIGNAL_AFTER_OVERLAPPING_NETWORKS = """
+import faulthandler, os, signal
+from aiatrack.config import load_preset
+from aiatrack.runtimes import OpenVINOGraphs
+from aiatrack.runtimes.choice import Precision
+
+faulthandler.enable()  # gives this thread a signal stack, as pytest and Ray do
+seen = []
+signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+settings = load_preset("nano").network
+opened = [OpenVINOGraphs(None, settings, Precision.FLOAT32) for _ in range(3)]
+while opened:
+    opened.pop(0)
+os.kill(os.getpid(), signal.SIGUSR1)
+assert seen
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signals on this system")
+def test_signals_arrive_after_networks_that_overlapped():
+    """Several cores, freed in the order they came in, left the thread a signal stack in freed memory."""
+    subprocess.run([sys.executable, "-c", _SIGNAL_AFTER_OVERLAPPING_NETWORKS], check=True)

@@ -1,6 +1,7 @@
 """OpenVINO, the fast runtime on CPUs: runs the graphs, compiled for the shapes that come."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -53,10 +54,10 @@ class OpenVINOGraphs:
     """
 
     def __init__(self, source: GraphSource, settings: NetworkSettings, precision: Precision) -> None:
-        self._core = ov.Core()
+        self._core = process_core()
         self._source = source
         self._signatures = graph_signatures(settings)
-        self._options = _compile_options(self._core, precision)
+        self._options = _compile_options(precision)
         self._models: dict[str, ov.Model] = {}
         self._requests: dict[_Key, list[_BoundRequest]] = {}
 
@@ -128,9 +129,20 @@ class _BoundRequest:
             self._bound[name] = array
 
 
-def has_bf16(core: ov.Core | None = None) -> bool:
+@cache
+def process_core() -> ov.Core:
+    """The one core of this process, which lives as long as it.
+
+    A core sets the signal stack of the thread that first uses it, and frees it when it goes; of two cores that
+    overlap, the one that goes last puts back the stack that the other has freed. The next signal is then
+    written to freed memory: the process dies, or somebody else's data change.
+    """
+    return ov.Core()
+
+
+def has_bf16() -> bool:
     """Whether this processor multiplies bf16 natively."""
-    return "BF16" in (core or ov.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in process_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _key(name: str, sizes: Mapping[str, int]) -> _Key:
@@ -142,8 +154,8 @@ def _row(arrays: Mapping[str, Array], row: int) -> dict[str, Array]:
     return {name: array[row : row + 1] for name, array in arrays.items()}
 
 
-def _compile_options(core: ov.Core, precision: Precision) -> dict[str, Any]:
-    native = has_bf16(core)
+def _compile_options(precision: Precision) -> dict[str, Any]:
+    native = has_bf16()
     if precision is Precision.BF16 and not native:
         raise SettingsError("this processor has no bf16 arithmetic: choose precision float32 or auto")
     half = precision is Precision.BF16 or (precision is Precision.INT8 and native)
