@@ -133,7 +133,7 @@ class _BoundRequest:
 def process_core() -> ov.Core:
     """The one core of this process, which lives as long as it.
 
-    A core sets the signal stack of the thread that first uses it, and frees it when it goes; of two cores that
+    A core sets the signal stack of the thread that first uses it, and frees it when it goes; of two that
     overlap, the one that goes last puts back the stack that the other has freed. The next signal is then
     written to freed memory: the process dies, or somebody else's data change.
     """
