@@ -2,13 +2,15 @@
 
 python benchmarks/ingredients.py PACK SEQUENCES --steps 600 --folder runs/ingredients
 
+Each run is judged by the same samples of clips that no run is trained on, as they are filmed, and by tracking.
 Runs that are done are not run again; one that was stopped goes on.
 """
 
 import argparse
-import json
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,15 @@ import numpy.typing as npt
 import torch
 
 from aiatrack.api.training import open_training_run
-from aiatrack.config import TrackingSettings, TrainingSettings, load_recipe
+from aiatrack.config import TrackingSettings, TrainingSettings, load_preset, load_recipe
+from aiatrack.data import SampleBatch, build_batches
 from aiatrack.evaluation import open_benchmark, read_annotations
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import build_network, load_network, load_state
 from aiatrack.model.network import AiATrack
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.tracking import Tracker
+from aiatrack.training.objective import TrackingObjective
 from aiatrack.video.image_source import read_image
 
 SMALL_SOURCE_IMAGES = 100
@@ -39,6 +43,9 @@ CHANGES: dict[str, list[str]] = {
     "plain attention": ["network.refinement=none"],
     "taught one way": ["loss.both_ways=false"],
 }
+
+AS_FILMED = ["data.clip_share=1", "data.clip_motion=0", "data.pasted_share=0", "data.region_share=0"]
+KEPT_BATCHES = 40
 
 
 @dataclass(frozen=True)
@@ -66,41 +73,36 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=list(CHANGES), help="these runs alone")
     parser.add_argument("--set", nargs="*", default=[], help="further settings for all runs: key=value")
     options = parser.parse_args()
-    clips = read_sequences(options.sequences)
-    print("| run | IoU in training | success AUC |", "|---|---:|---:|", sep="\n", flush=True)
+    common = [
+        f"data.sources.0.path={options.pack}",
+        f"steps={options.steps}",
+        "log.pictures_every_steps=0",
+        *options.set,
+    ]
+    jury = Jury(
+        kept_samples(load_recipe(options.recipe, [*common, *AS_FILMED])), read_sequences(options.sequences)
+    )
+    print("| run | IoU, kept clips | success AUC |", "|---|---:|---:|", sep="\n", flush=True)
     for name in options.only or CHANGES:
+        changes = _without_small_sources(options.pack) if name == "no small sources" else CHANGES[name]
         for seed in range(options.seeds):
-            settings = load_recipe(
-                options.recipe,
-                [
-                    f"data.sources.0.path={options.pack}",
-                    f"steps={options.steps}",
-                    f"seed={seed}",
-                    "log.pictures_every_steps=0",
-                    *CHANGES[name],
-                    *(_without_small_sources(options.pack) if name == "no small sources" else []),
-                    *options.set,
-                ],
-            )
-            report(name, settings, options.folder / f"{name.replace(' ', '_')}_{seed}", clips)
+            settings = load_recipe(options.recipe, [*common, f"seed={seed}", *changes])
+            report(name, settings, options.folder / f"{name.replace(' ', '_')}_{seed}", jury)
 
 
-def report(name: str, settings: TrainingSettings, folder: Path, clips: list[Sequence]) -> None:
+def report(name: str, settings: TrainingSettings, folder: Path, jury: "Jury") -> None:
     """Train a run if need be and print its rows; the first run also without what only testing decides."""
     train(settings, folder)
     model, network = load_network(folder / "last.safetensors")
-    state = torch.load(sorted((folder / "checkpoints").glob("step_*.pt"))[-1], weights_only=True)
-    iou = f"{_last_training_iou(folder):.3f}"
-    print(f"| {name} | {iou} | {success_auc(network, model.tracking, clips):.3f} |", flush=True)
+    jury.print_row(name, network, model.tracking)
     if name != "everything":
         return
-    _, network = load_network(folder / "last.safetensors")
-    alone = success_auc(network, model.tracking.replace(ensemble_size=0), clips)
-    print(f"| the same, tracked without short-term memory | | {alone:.3f} |", flush=True)
+    alone = model.tracking.replace(ensemble_size=0)
+    jury.print_row("the same, tracked without short-term memory", network, alone, sample_iou=False)
     raw = build_network(model.network)
+    state = torch.load(sorted((folder / "checkpoints").glob("step_*.pt"))[-1], weights_only=True)
     load_state(raw, state["network"], origin=str(folder))
-    auc = success_auc(raw, model.tracking, clips)
-    print(f"| the same, last weights instead of their average | | {auc:.3f} |", flush=True)
+    jury.print_row("the same, last weights instead of their average", raw, model.tracking)
 
 
 def train(settings: TrainingSettings, folder: Path) -> None:
@@ -111,10 +113,45 @@ def train(settings: TrainingSettings, folder: Path) -> None:
     open_training_run(settings, folder, resume=started).run()
 
 
-def success_auc(network: AiATrack, tracking: TrackingSettings, clips: list[Sequence]) -> float:
-    """Of tracking; frame 0 and absent frames left out."""
-    runtime = EagerNetwork(network, torch.device("cpu"))
-    return validate_tracker(lambda: Tracker(runtime, tracking), clips).success_auc
+@dataclass(frozen=True)
+class Jury:
+    """What all runs are judged by."""
+
+    samples: list[SampleBatch]
+    clips: list[Sequence]
+
+    def print_row(
+        self, name: str, network: AiATrack, tracking: TrackingSettings, sample_iou: bool = True
+    ) -> None:
+        """Judge weights; without `sample_iou`, by tracking alone."""
+        iou = f"{self.sample_iou(network):.3f}" if sample_iou else ""
+        print(f"| {name} | {iou} | {self.success_auc(network, tracking):.3f} |", flush=True)
+
+    @torch.no_grad()
+    def sample_iou(self, network: AiATrack) -> float:
+        """Mean IoU of the boxes found in single search regions."""
+        objective = TrackingObjective(network.eval())
+        return float(np.mean([objective(batch).mean_iou for batch in self.samples]))
+
+    def success_auc(self, network: AiATrack, tracking: TrackingSettings) -> float:
+        """Of tracking; frame 0 and absent frames left out."""
+        # The runtime folds norms into the network that it is given.
+        runtime = EagerNetwork(copy.deepcopy(network), torch.device("cpu"))
+        return validate_tracker(lambda: Tracker(runtime, tracking), self.clips).success_auc
+
+
+def kept_samples(settings: TrainingSettings) -> list[SampleBatch]:
+    """The same for every run, from clips kept from training."""
+    network = load_preset(settings.model).network
+    batches = build_batches(
+        settings.data,
+        batch_size=settings.batch_size,
+        crop_size=network.crop_size,
+        search_factor=load_preset(settings.model).tracking.search_factor,
+        seed=0,
+        part="validation",
+    )
+    return list(islice(batches, KEPT_BATCHES))
 
 
 def read_sequences(root: Path) -> list[Sequence]:
@@ -134,11 +171,6 @@ def _without_small_sources(pack: Path) -> list[str]:
         if len(path.read_text().splitlines()) < SMALL_SOURCE_IMAGES
     ]
     return [f"data.sources.0.weights.{name}=0" for name in small]
-
-
-def _last_training_iou(folder: Path) -> float:
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return float(np.mean([row["mean_iou"] for row in rows if "mean_iou" in row][-4:]))
 
 
 if __name__ == "__main__":

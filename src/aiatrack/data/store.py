@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.atomic_files import replace_file
 from aiatrack.data.annotations import Annotations, Clip
 from aiatrack.data.images import read_image
 from aiatrack.data.index import SourceIndex, load_index
@@ -61,14 +62,13 @@ def build_store(
     flat, index_path = folder / f"{key}.u8", folder / f"{key}.npz"
     if flat.exists() and index_path.exists():
         return flat, load_index(index_path)
-    partial = flat.with_suffix(".partial.u8")
-    with partial.open("wb") as file:
+    # Of two runs that build it at once, the one that is done last replaces the other's.
+    with replace_file(flat) as partial, partial.open("wb") as file:
         builder = _StoreBuilder(file, list(annotations.problems))
         for done, clip in enumerate(annotations.clips, start=1):
             builder.add_clip(clip)
             if progress is not None:
                 progress(annotations.name, done, len(annotations.clips))
-    partial.replace(flat)
     index = builder.build_index()
     index.save(index_path)
     return flat, index
