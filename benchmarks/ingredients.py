@@ -2,7 +2,7 @@
 
 python benchmarks/ingredients.py PACK SEQUENCES --steps 600 --folder runs/ingredients
 
-Each run is judged by the same samples of clips that no run is trained on, as they are filmed, and by tracking.
+Each run is judged by the same samples of clips that none is trained on, as they are filmed, and by tracking.
 Runs that are done are not run again; one that was stopped goes on.
 """
 
