@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--start", default="lite", help="calibration to begin with")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    model_settings, network = open_network(options.model)
+    model_settings, network = open_network(options.model, precision="float32")
     settings = model_settings.tracking.replace(presence="on")
     calibration = load_calibration(options.start)
     records: list[Record] = []

@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="tracking settings")
     parser.add_argument("--diagram", type=Path, help="SVG file of reliability diagrams")
     options = parser.parse_args()
-    model_settings, network = open_network(options.model)
+    model_settings, network = open_network(options.model, precision="float32")
     own = options.model if options.model in calibration_names() else "generic"
     changes = {name: _read_value(value) for name, value in (text.split("=") for text in options.set)}
     wanted = {"presence": "on", "calibration": options.calibration or own} | changes

@@ -12,7 +12,7 @@ import torch
 from tiny_network import TINY_NETWORK
 
 from aiatrack import api
-from aiatrack.config import Combination, Marking, RefinedAttention, Refinement, TrackingSettings
+from aiatrack.config import Backbone, Combination, Marking, RefinedAttention, Refinement, TrackingSettings
 from aiatrack.errors import SettingsError
 from aiatrack.model import AiATrack, build_network, load_network
 from aiatrack.runtimes import EagerNetwork
@@ -22,8 +22,9 @@ from aiatrack.tracking import ReferenceSet, Tracker
 pytest.importorskip("openvino")
 
 from aiatrack.runtimes import GraphNetwork, OpenVINOGraphs
-from aiatrack.runtimes.openvino import has_bf16
+from aiatrack.runtimes.openvino import has_bf16, process_core
 from aiatrack.runtimes.openvino_conversion import ConvertedGraphs
+from aiatrack.runtimes.openvino_split import BOUNDARY, split_fine_layers
 
 TOLERANCE = 1e-4
 LOGIT_TOLERANCE = 1e-3
@@ -168,6 +169,29 @@ def test_bf16_is_close():
     assert not np.array_equal(half.boxes_xywh, exact.boxes_xywh)
 
 
+@pytest.mark.parametrize("backbone", [Backbone.EFFICIENTNET_LITE0, Backbone.RESNET50])
+def test_fine_layers_split_off_compute_the_same(backbone, tiny_weights):
+    settings = TINY_NETWORK.replace(backbone=backbone)
+    torch.manual_seed(0)
+    source = ConvertedGraphs(tiny_weights, settings, build_network(settings).eval, None)
+    core = process_core()
+    whole = source.read(core, "encode")
+    crops, padding, _ = inputs(1)
+    whole.reshape({"crops": crops.shape, "padding": padding.shape})
+    fine, coarse = split_fine_layers(whole, settings)
+    assert tuple(fine.output(BOUNDARY).shape[2:]) == (16, 16), "a quarter of the crop's side"
+    convolutions = [
+        sum(op.get_type_name() == "Convolution" for op in part.get_ops()) for part in (fine, coarse)
+    ]
+    assert min(convolutions) > 3
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    run = [core.compile_model(part, "CPU", options) for part in (whole, fine, coarse)]
+    expected = run[0]({"crops": crops, "padding": padding})
+    between = run[1]({"crops": crops})[0]
+    found = run[2]({BOUNDARY: between, "padding": padding})
+    np.testing.assert_allclose(found["tokens"], expected["tokens"], atol=TOLERANCE)
+
+
 def test_graphs_are_converted_once(tiny_weights, tmp_path, openvino):
     first = open_openvino(load_network(tiny_weights)[1], tiny_weights, tmp_path)
     locate_batch(first, 1, [2])
@@ -210,6 +234,30 @@ def test_other_weights_get_other_graphs(tiny_weights, tmp_path):
 def test_auto_takes_openvino_on_a_cpu(tiny_weights):
     assert isinstance(api.open_network(tiny_weights, "cpu")[1], GraphNetwork)
     assert isinstance(api.open_network(tiny_weights, "cpu", runtime="eager")[1], EagerNetwork)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_is_bf16_where_it_is_native(native, monkeypatch):
+    monkeypatch.setattr("aiatrack.runtimes.openvino.has_bf16", lambda: native)
+    assert api.decide_runtime("cpu").precision is (Precision.BF16 if native else Precision.FLOAT32)
+    assert api.decide_runtime("cpu", runtime="eager").precision is Precision.FLOAT32
+    assert api.decide_runtime("cpu", precision="float32").precision is Precision.FLOAT32
+
+
+@pytest.mark.parametrize("load", [api.load_tracker, api.load_multi_tracker])
+def test_benchmarks_are_run_in_float32(load, tiny_weights, monkeypatch):
+    asked = []
+    opened = api.open_network
+
+    def remember_precision(*arguments, precision, **others):
+        asked.append(precision)
+        return opened(*arguments, precision=precision, **others)
+
+    monkeypatch.setattr("aiatrack.api.tracking.open_network", remember_precision)
+    load(tiny_weights, "cpu")
+    load(tiny_weights, "cpu", benchmark="lasot")
+    load(tiny_weights, "cpu", benchmark="lasot", runtime="eager", precision="auto")
+    assert asked == ["auto", "float32", "float32"]
 
 
 @pytest.mark.parametrize(

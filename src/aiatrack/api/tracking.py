@@ -30,9 +30,10 @@ def load_tracker(
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...
         color: channel order of the frames it will be given: `rgb`, or `bgr` as OpenCV reads them.
         runtime: what computes the network: `auto`, `eager`, `compiled`, `openvino` or `onnx`.
-        precision: what it computes in: `auto`, `float32`, `bf16` or `int8`.
-        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`; without one, presence
-            is judged (`presence="judge"`).
+        precision: what it computes in: `auto`, `float32`, `bf16` or `int8`. On CPUs that have bf16, `auto` is
+            that.
+        benchmark: take the paper's tracking settings for a benchmark, such as `lasot`, and float32 for
+            `auto`; without one, presence is judged (`presence="judge"`).
         **tracking: single tracking settings to change, such as `ensemble_size=4` or `presence="on"`; see
             `TrackingSettings`.
 
@@ -47,7 +48,9 @@ def load_tracker(
         >>> tracker.update(next_frame).box_xywh  # doctest: +SKIP
     """
     changes = _check(model, color, benchmark, tracking)
-    settings, network = open_network(model, device, runtime=runtime, precision=precision)
+    settings, network = open_network(
+        model, device, runtime=runtime, precision=_precision(precision, benchmark)
+    )
     return Tracker(network, settings.tracking.replace(**changes), color=color)
 
 
@@ -70,8 +73,15 @@ def load_multi_tracker(
         ...     print(id, result.box_xywh)
     """
     changes = _check(model, color, benchmark, tracking)
-    settings, network = open_network(model, device, runtime=runtime, precision=precision)
+    settings, network = open_network(
+        model, device, runtime=runtime, precision=_precision(precision, benchmark)
+    )
     return MultiTracker(network, settings.tracking.replace(**changes), color=color)
+
+
+def _precision(precision: str, benchmark: str | None) -> str:
+    """Benchmarks are run in the paper's, whatever the processor."""
+    return "float32" if precision == "auto" and benchmark is not None else precision
 
 
 def _check(

@@ -20,14 +20,14 @@ class ModelFactory:
         device: as in `aiatrack.load_tracker`.
         tracking_for: use the paper's tracking settings for this benchmark, such as `lasot`.
         runtime: as in `aiatrack.load_tracker`.
-        precision: as in `aiatrack.load_tracker`.
+        precision: as in `aiatrack.load_tracker`; by default the same whatever the processor.
     """
 
     model: str
     device: str = "auto"
     tracking_for: str | None = None
     runtime: str = "auto"
-    precision: str = "auto"
+    precision: str = "float32"
 
     @property
     def name(self) -> str:

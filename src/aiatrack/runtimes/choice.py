@@ -60,7 +60,16 @@ def choose_runtime(runtime: str, precision: str, *, on_cpu: bool) -> RuntimeChoi
             "int8 is for exported networks: write one with `aiatrack export MODEL --format openvino "
             "--precision int8 -o FOLDER`, and give the folder as the model"
         )
-    return RuntimeChoice(chosen, wanted or Precision.FLOAT32)
+    return RuntimeChoice(chosen, wanted or _usual_precision(chosen))
+
+
+def _usual_precision(runtime: Runtime) -> Precision:
+    """OpenVINO finds the same boxes in bf16 (docs/performance.md), faster where the processor has it."""
+    if runtime is not Runtime.OPENVINO:
+        return Precision.FLOAT32
+    from aiatrack.runtimes.openvino import has_bf16
+
+    return Precision.BF16 if has_bf16() else Precision.FLOAT32
 
 
 def parse_runtime(name: str) -> Runtime | None:

@@ -1,7 +1,8 @@
 """OpenVINO, the fast runtime on CPUs: runs the graphs, compiled for the shapes that come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,11 +12,14 @@ from aiatrack.config import NetworkSettings
 from aiatrack.errors import SettingsError
 from aiatrack.runtimes.choice import Precision
 from aiatrack.runtimes.graph_network import Array
+from aiatrack.runtimes.openvino_split import BOUNDARY, split_fine_layers
 from aiatrack.runtimes.signatures import BATCH, ENSEMBLE, graph_signatures
 from aiatrack.runtimes.threads import requested_threads
 
 _STATIC_ENSEMBLES = 4
 """Ensembles of up to so many get a graph of their own: compiled once, in about 0.1 s."""
+
+_FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 class GraphSource(Protocol):
@@ -46,8 +50,8 @@ class OpenVINOGraphs:
     Args:
         source: of the graphs.
         settings: of their network.
-        precision: of the arithmetic; int8 is a property of the graphs, of which the rest is left in the best
-            precision that the processor has.
+        precision: of the arithmetic. bf16 leaves the finest layers of `encode` in float32; int8 is a property
+            of the graphs, of which the rest is left in the best precision that the processor has.
 
     Raises:
         SettingsError: bf16 on a processor that does not have it.
@@ -56,7 +60,9 @@ class OpenVINOGraphs:
     def __init__(self, source: GraphSource, settings: NetworkSettings, precision: Precision) -> None:
         self._core = process_core()
         self._source = source
+        self._settings = settings
         self._signatures = graph_signatures(settings)
+        self._precision = precision
         self._options = _compile_options(precision)
         self._models: dict[str, ov.Model] = {}
         self._requests: dict[_Key, list[_BoundRequest]] = {}
@@ -71,11 +77,16 @@ class OpenVINOGraphs:
             self._requests[key] = self._compile(key)
         requests = self._requests[key]
         if not key.side_by_side:
-            requests[0].start(inputs, outputs)
-        for row in range(sizes[BATCH] if key.side_by_side else 0):
-            requests[row % len(requests)].start(_row(inputs, row), _row(outputs, row))
-        for request in requests:
-            request.wait()
+            _run_together([requests[0].bind(inputs, outputs)])
+            return outputs
+        for begin in range(0, sizes[BATCH], len(requests)):
+            rows = range(begin, min(begin + len(requests), sizes[BATCH]))
+            _run_together(
+                [
+                    request.bind(_row(inputs, row), _row(outputs, row))
+                    for request, row in zip(requests, rows, strict=False)
+                ]
+            )
         return outputs
 
     def _sizes(self, name: str, inputs: Mapping[str, Array]) -> dict[str, int]:
@@ -95,38 +106,56 @@ class OpenVINOGraphs:
         known = {name for port in model.inputs for name in port.names}
         ports = [port for port in signature.inputs if port.name in known]
         model.reshape({port.name: ov.PartialShape(list(port.sized(**free))) for port in ports})
-        hint = "THROUGHPUT" if key.side_by_side else "LATENCY"
-        compiled = self._core.compile_model(model, "CPU", {**self._options, "PERFORMANCE_HINT": hint})
-        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if key.side_by_side else 1
-        return [_BoundRequest(compiled.create_infer_request(), known) for _ in range(count)]
+        options = {**self._options, "PERFORMANCE_HINT": "THROUGHPUT" if key.side_by_side else "LATENCY"}
+        stages = []
+        if key.name == "encode" and self._precision is Precision.BF16:
+            fine, model = split_fine_layers(model, self._settings)
+            stages.append(self._core.compile_model(fine, "CPU", {**options, **_FLOAT32}))
+        stages.append(self._core.compile_model(model, "CPU", options))
+        count = stages[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if key.side_by_side else 1
+        return [_BoundRequest([stage.create_infer_request() for stage in stages]) for _ in range(count)]
 
 
 class _BoundRequest:
-    """A compiled graph that reads its inputs where they lie and writes its outputs where they are kept."""
+    """A compiled graph that reads its inputs where they lie and writes its outputs where they are kept.
 
-    def __init__(self, request: ov.InferRequest, known: set[str]) -> None:
-        self._request = request
-        self._known = known
+    Args:
+        stages: the graph, or parts of it, each of which begins with what the one before ends with.
+    """
+
+    def __init__(self, stages: Sequence[ov.InferRequest]) -> None:
+        self._stages = stages
+        self._stage_of = {
+            name: stage
+            for stage in stages
+            for port in (*stage.model_inputs, *stage.model_outputs)
+            for name in port.names
+        }
+        for before, after in pairwise(stages):
+            after.set_tensor(BOUNDARY, before.get_tensor(BOUNDARY))
         # OpenVINO holds bare pointers: what is bound must live as long as it is bound.
         self._bound: dict[str, Array] = {}
 
-    def start(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
-        """Begin to fill the outputs, once those begun before are done."""
-        self._request.wait()
-        for name in self._known:
-            self._bind(name, inputs[name])
-        for name, array in outputs.items():
-            self._bind(name, array)
-        self._request.start_async()
-
-    def wait(self) -> None:
-        """Return when the outputs are filled."""
-        self._request.wait()
+    def bind(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> Sequence[ov.InferRequest]:
+        """Set what is read and what is filled; returns what to run one after the other."""
+        for name, array in (*inputs.items(), *outputs.items()):
+            if name in self._stage_of:
+                self._bind(name, array)
+        return self._stages
 
     def _bind(self, name: str, array: Array) -> None:
         if self._bound.get(name) is not array:
-            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+            self._stage_of[name].set_tensor(name, ov.Tensor(array, shared_memory=True))
             self._bound[name] = array
+
+
+def _run_together(chains: Sequence[Sequence[ov.InferRequest]]) -> None:
+    """Run chains of equal length side by side, stage by stage."""
+    for stages in zip(*chains, strict=True):
+        for stage in stages:
+            stage.start_async()
+        for stage in stages:
+            stage.wait()
 
 
 @cache
@@ -159,7 +188,7 @@ def _compile_options(precision: Precision) -> dict[str, Any]:
     if precision is Precision.BF16 and not native:
         raise SettingsError("this processor has no bf16 arithmetic: choose precision float32 or auto")
     half = precision is Precision.BF16 or (precision is Precision.INT8 and native)
-    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if half else "f32"}
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16"} if half else dict(_FLOAT32)
     if threads := requested_threads():
         options["INFERENCE_NUM_THREADS"] = threads
     return options
