@@ -81,15 +81,14 @@ class GraphNetwork:
         found = self._runner.run("remember", inputs)
         references = []
         for i, row in enumerate(chosen):
-            # Copies: references are let go one by one, and must not hold a whole batch.
-            positions = memory.inner_positions[row].copy()
+            positions = _own(memory.inner_positions, row)
             long_term, short_term = (
                 GraphReferencePart(
-                    found[f"{term}_keys"][i].copy(), found[f"{term}_values"][i].copy(), positions
+                    _own(found[f"{term}_keys"], i), _own(found[f"{term}_values"], i), positions
                 )
                 for term in ("long", "short")
             )
-            references.append(GraphReference(long_term, short_term, found["embeddings"][i].copy()))
+            references.append(GraphReference(long_term, short_term, _own(found["embeddings"], i)))
         return references
 
     def locate(self, search: GraphMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
@@ -111,6 +110,11 @@ class GraphNetwork:
     def from_arrays(self, arrays: Arrays) -> GraphReferencePart:
         """And arrays make a reference."""
         return GraphReferencePart(*arrays)
+
+
+def _own(batch: Floats, row: int) -> Floats:
+    """A row, copied if it is one of several: references are let go one by one, and must not hold a batch."""
+    return batch[row] if len(batch) == 1 else batch[row].copy()
 
 
 def _level(references: Sequence[ReferenceSet]) -> tuple[list[list[GraphReferencePart]], Floats]:
