@@ -114,7 +114,8 @@ class GraphNetwork:
 
 def _own(batch: Floats, row: int) -> Floats:
     """A row, copied if it is one of several: references are let go one by one, and must not hold a batch."""
-    return batch[row] if len(batch) == 1 else batch[row].copy()
+    alone: Floats = batch[row]
+    return alone if len(batch) == 1 else alone.copy()
 
 
 def _level(references: Sequence[ReferenceSet]) -> tuple[list[list[GraphReferencePart]], Floats]:

@@ -84,6 +84,7 @@ class MultiTracker:
         self.latest: dict[TargetId, TrackResult] = {}
         self._following = following or _choose_following(self.settings, network.crop_size)
         self._network = network
+        self._cropping = network if isinstance(network, CroppingNetwork) else None
         self._color = color
         self._targets: dict[TargetId, Target] = {}
         self._frame_shape: tuple[int, ...] = ()
@@ -300,8 +301,8 @@ class MultiTracker:
         return crop_window(box_xywh, self.settings.search_factor, self._network.crop_size)
 
     def _encode(self, frame: Image, windows: Sequence[CropWindow]) -> Any:
-        if isinstance(self._network, CroppingNetwork):
-            return self._network.encode_regions(frame, windows, self._color)
+        if self._cropping is not None:
+            return self._cropping.encode_regions(frame, windows, self._color)
         return self._network.encode(*cut_regions(frame, windows, self._color))
 
 
