@@ -3,7 +3,8 @@
 python benchmarks/rounding.py SEQUENCES lite --against openvino:float32 --against openvino:bf16
 
 Regions are cut around the true box of the frame before, references are frame 0 and ten frames ago with their
-true boxes: unlike when tracking, no difference grows from frame to frame.
+true boxes: unlike when tracking, no difference grows from frame to frame. `--track` tracks as well: each
+sequence forwards and backwards, from its beginning and from a third on.
 """
 
 import argparse
@@ -18,8 +19,10 @@ from ingredients import Sequence, read_sequences
 
 from aiatrack.api import open_network
 from aiatrack.boxes import box_iou, xywh_to_xyxy
+from aiatrack.config import TrackingSettings
 from aiatrack.crop import Crop, crop_region
-from aiatrack.tracking import ReferenceSet
+from aiatrack.evaluation.running import validate_tracker
+from aiatrack.tracking import ReferenceSet, Tracker
 from aiatrack.tracking.network import Network
 from aiatrack.video.image_source import read_image
 
@@ -47,23 +50,25 @@ def main() -> None:
     parser.add_argument("model", nargs="+")
     parser.add_argument("--against", action="append", help="RUNTIME:PRECISION; openvino:bf16 if not given")
     parser.add_argument("--each", type=int, default=12, help="moments of each sequence")
+    parser.add_argument("--track", action="store_true", help="success AUC of tracking, too")
     options = parser.parse_args()
     clips = read_sequences(options.sequences)
     print(
-        "| model | runtime | mean IoU | box apart, median | 90 % | 99 % | most | below 0.01 | score apart |"
+        "| model | runtime | mean IoU | box apart, median | 90 % | 99 % | most | below 0.01 | score apart "
+        "| AUC, forwards | four ways |"
     )
-    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for model in options.model:
         settings, exact = open_network(model, "cpu", runtime="eager", precision="float32")
         factor, size = settings.tracking.search_factor, settings.network.crop_size
         moments = [m for clip in clips for m in choose_moments(clip, options.each, factor, size)]
         truth = np.stack([moment.boxes_xywh[-1] for moment in moments])
         expected = locate(exact, moments)
-        report(model, "eager:float32", truth, expected, expected)
-        for against in options.against or ["openvino:bf16"]:
-            runtime, precision = against.split(":")
+        for name in ["eager:float32", *(options.against or ["openvino:bf16"])]:
+            runtime, precision = name.split(":")
             _, network = open_network(model, "cpu", runtime=runtime, precision=precision)
-            report(model, against, truth, locate(network, moments), expected)
+            tracked = success_aucs(network, settings.tracking, clips) if options.track else []
+            report((model, name), truth, locate(network, moments), expected, tracked)
 
 
 def choose_moments(clip: Sequence, count: int, factor: float, size: int) -> Iterator[Moment]:
@@ -97,7 +102,22 @@ def locate(network: Network, moments: list[Moment]) -> tuple[Boxes, npt.NDArray[
     )
 
 
-def report(model: str, runtime: str, truth: Boxes, found: Any, expected: Any) -> None:
+def success_aucs(network: Network, settings: TrackingSettings, clips: list[Sequence]) -> list[float]:
+    """Of all sequences as they are, and the mean of four ways to track them."""
+    aucs = []
+    for step in (1, -1):
+        for share in (0, 1 / 3):
+            begins = [round(share * len(clip.paths)) for clip in clips]
+            cut = [
+                Sequence(clip.name, clip.boxes_xywh[::step][begin:], clip.paths[::step][begin:])
+                for clip, begin in zip(clips, begins, strict=True)
+            ]
+            usable = [clip for clip in cut if np.isfinite(clip.boxes_xywh[0]).all()]
+            aucs.append(validate_tracker(lambda: Tracker(network, settings), usable).success_auc)
+    return [aucs[0], float(np.mean(aucs))]
+
+
+def report(names: tuple[str, str], truth: Boxes, found: Any, expected: Any, tracked: list[float]) -> None:
     """Print a row."""
     corners = [xywh_to_xyxy(boxes) for boxes in (truth, found[0], expected[0])]
     iou = np.mean([box_iou(one, other) for one, other in zip(corners[0], corners[1], strict=True)])
@@ -105,7 +125,8 @@ def report(model: str, runtime: str, truth: Boxes, found: Any, expected: Any) ->
     median, most, nearly_all = np.quantile(apart, [0.5, 0.9, 0.99])
     scores = np.abs(found[1] - expected[1]).mean()
     numbers = [f"{number:.4f}" for number in (iou, median, most, nearly_all, apart.max())]
-    row = (model, runtime, *numbers, f"{(apart < SMALL).mean():.1%}", f"{scores:.4f}")
+    aucs = [f"{auc:.3f}" for auc in tracked] or ["", ""]
+    row = (*names, *numbers, f"{(apart < SMALL).mean():.1%}", f"{scores:.4f}", *aucs)
     print("|", " | ".join(row), "|", flush=True)
 
 
