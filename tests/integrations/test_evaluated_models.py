@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from aiatrack.api.export import export
 from aiatrack.config import ModelSettings, NetworkSettings, TrackingSettings
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.integrations.evaluation import ModelFactory
@@ -68,3 +69,23 @@ def test_what_cannot_be_built_is_found_out_at_once() -> None:
         ModelFactory("no_such_file.safetensors", "cpu").describe()
     with pytest.raises(SettingsError):
         ModelFactory("lite", "no_such_device").needs_gpu  # noqa: B018
+
+
+def test_an_exported_folder_is_known_by_its_graphs_and_runs_as_it_is(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    folder = tmp_path / "tiny-bf16"
+    export(weights, folder, format="openvino", precision="bf16")
+    factory = ModelFactory(str(folder), "cpu")
+    assert factory.name == "tiny-bf16"
+    described = factory.describe()
+    assert (described["runtime"], described["precision"]) == ("openvino", "bf16")
+    assert described["model"]["network"]["crop_size"] == 64
+    assert described["weights_sha256"] != ModelFactory(str(weights), "cpu").describe()["weights_sha256"]
+    assert ModelFactory(str(folder), "cpu", precision="float32").describe()["precision"] == "float32"
+    graph = folder / "locate.bin"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\1")
+    assert factory.describe()["weights_sha256"] != described["weights_sha256"]
+
+
+def test_weights_are_run_in_float32_on_any_processor(weights: Path) -> None:
+    assert ModelFactory(str(weights), "cpu").describe()["precision"] == "float32"

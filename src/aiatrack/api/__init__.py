@@ -4,7 +4,9 @@ Trackers here; training runs in `aiatrack.api.training`, which needs more to be 
 """
 
 from aiatrack.api.networks import (
+    benchmark_precision,
     decide_runtime,
+    describe_model,
     device_type,
     find_weights,
     open_network,
@@ -14,7 +16,9 @@ from aiatrack.api.networks import (
 from aiatrack.api.tracking import load_multi_tracker, load_tracker, track, track_many
 
 __all__ = [
+    "benchmark_precision",
     "decide_runtime",
+    "describe_model",
     "device_type",
     "find_weights",
     "load_multi_tracker",

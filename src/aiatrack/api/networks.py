@@ -1,6 +1,9 @@
 """Networks by name: find their weights, decide what computes them, put them behind the three verbs."""
 
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +58,47 @@ def decide_runtime(device: str = "auto", *, runtime: str = "auto", precision: st
         MissingExtraError: as `open_network`.
     """
     return choose_runtime(runtime, precision, on_cpu=device_type(device) == "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What decides the answers of a model.
+
+    Attributes:
+        sha256: of the weights, or of an exported folder's graphs, hexadecimal.
+        settings: of the network and of tracking.
+        choice: what computes it, and in which precision.
+    """
+
+    sha256: str
+    settings: ModelSettings
+    choice: RuntimeChoice
+
+
+def describe_model(
+    model: str | Path, device: str = "auto", *, runtime: str = "auto", precision: str = "auto"
+) -> ModelDescription:
+    """Say what `open_network` would open; arguments and errors as there."""
+    if is_exported(Path(model)):
+        exported = read_export(Path(model))
+        choice = choose_exported(exported, runtime, precision)
+        return ModelDescription(_sha256(exported.files()), exported.settings, choice)
+    weights = find_weights(model)
+    choice = decide_runtime(device, runtime=runtime, precision=precision)
+    settings = read_stored_settings(weights)  # first: it says what is wrong with a file
+    return ModelDescription(_sha256([weights]), settings, choice)
+
+
+def benchmark_precision(model: str | Path, precision: str) -> str:
+    """What `auto` means when a benchmark is run: float32 whatever the processor; of an export, its own."""
+    return "float32" if precision == "auto" and not is_exported(Path(model)) else precision
+
+
+def _sha256(files: Iterable[Path]) -> str:
+    digest = sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def device_type(name: str) -> str:

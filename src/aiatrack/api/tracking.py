@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from aiatrack.api.networks import open_network
+from aiatrack.api.networks import benchmark_precision, open_network
 from aiatrack.config import TrackingSettings, benchmark_tracking, calibration_names
 from aiatrack.errors import SettingsError
 from aiatrack.tracking import Color, MultiTracker, TargetId, Tracker, TrackResult
@@ -49,7 +49,7 @@ def load_tracker(
     """
     changes = _check(model, color, benchmark, tracking)
     settings, network = open_network(
-        model, device, runtime=runtime, precision=_precision(precision, benchmark)
+        model, device, runtime=runtime, precision=_precision(model, precision, benchmark)
     )
     return Tracker(network, settings.tracking.replace(**changes), color=color)
 
@@ -74,14 +74,13 @@ def load_multi_tracker(
     """
     changes = _check(model, color, benchmark, tracking)
     settings, network = open_network(
-        model, device, runtime=runtime, precision=_precision(precision, benchmark)
+        model, device, runtime=runtime, precision=_precision(model, precision, benchmark)
     )
     return MultiTracker(network, settings.tracking.replace(**changes), color=color)
 
 
-def _precision(precision: str, benchmark: str | None) -> str:
-    """Benchmarks are run in the paper's, whatever the processor."""
-    return "float32" if precision == "auto" and benchmark is not None else precision
+def _precision(model: str | Path, precision: str, benchmark: str | None) -> str:
+    return precision if benchmark is None else benchmark_precision(model, precision)
 
 
 def _check(

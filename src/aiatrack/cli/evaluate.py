@@ -46,7 +46,7 @@ def evaluate(
     retries: Annotated[int, typer.Option(min=0, help="How often a crashed sequence is tried again.")] = 1,
     device: Annotated[str, typer.Option(help="For models: auto, cpu, cuda, cuda:1, ...")] = "auto",
     runtime: RuntimeOption = "auto",
-    precision: PrecisionOption = "float32",
+    precision: PrecisionOption = "auto",
     tracking_for: Annotated[
         str | None,
         typer.Option(help="For models: the paper's tracking settings for a benchmark, such as lasot."),

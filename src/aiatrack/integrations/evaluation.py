@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from aiatrack.api import decide_runtime, device_type, find_weights, load_tracker, read_model_settings
+from aiatrack.api import benchmark_precision, describe_model, device_type, load_tracker
 from aiatrack.config import benchmark_tracking, preset_names
 from aiatrack.tracking import Tracker
 
@@ -20,18 +19,18 @@ class ModelFactory:
         device: as in `aiatrack.load_tracker`.
         tracking_for: use the paper's tracking settings for this benchmark, such as `lasot`.
         runtime: as in `aiatrack.load_tracker`.
-        precision: as in `aiatrack.load_tracker`; by default the same whatever the processor.
+        precision: as in `aiatrack.load_tracker` with a benchmark: `auto` is the same whatever the processor.
     """
 
     model: str
     device: str = "auto"
     tracking_for: str | None = None
     runtime: str = "auto"
-    precision: str = "float32"
+    precision: str = "auto"
 
     @property
     def name(self) -> str:
-        """The model's name, or its file's; with the benchmark whose settings it uses."""
+        """The model's name, or its file's or folder's; with the benchmark whose settings it uses."""
         name = self.model if self.model in preset_names() else Path(self.model).stem
         return f"{name}-{self.tracking_for}" if self.tracking_for else name
 
@@ -47,13 +46,13 @@ class ModelFactory:
             SettingsError: unknown model, device, runtime, precision or benchmark.
             WeightsError: the model has no weights, or its file cannot be read.
         """
-        weights = find_weights(self.model)
-        settings = read_model_settings(weights)
-        choice = decide_runtime(self.device, runtime=self.runtime, precision=self.precision)
+        precision = benchmark_precision(self.model, self.precision)
+        described = describe_model(self.model, self.device, runtime=self.runtime, precision=precision)
+        settings, choice = described.settings, described.choice
         changes = benchmark_tracking(self.tracking_for) if self.tracking_for else {}
         return {
             "kind": "aiatrack",
-            "weights_sha256": sha256(weights.read_bytes()).hexdigest(),
+            "weights_sha256": described.sha256,
             "model": settings.model_dump(mode="json")
             | {"tracking": settings.tracking.replace(**changes).model_dump(mode="json")},
             "device": device_type(self.device),
@@ -71,7 +70,7 @@ class ModelFactory:
             self.model,
             self.device,
             runtime=self.runtime,
-            precision=self.precision,
+            precision=benchmark_precision(self.model, self.precision),
             benchmark=self.tracking_for,
             presence="off",
         )

@@ -69,6 +69,15 @@ class ExportedNetwork:
             raise WeightsError(f"{path} is missing: export the model again")
         return path
 
+    def files(self) -> list[Path]:
+        """All that the graphs are kept in.
+
+        Raises:
+            WeightsError: a graph is missing.
+        """
+        graphs = [self.graph(name) for name in EXPORTED]
+        return [path for graph in graphs for path in (graph, graph.with_suffix(".bin")) if path.is_file()]
+
 
 def is_exported(path: Path) -> bool:
     """Whether a path is a folder that `aiatrack export` wrote."""
