@@ -77,16 +77,17 @@ class OpenVINOGraphs:
             self._requests[key] = self._compile(key)
         requests = self._requests[key]
         if not key.side_by_side:
-            _run_together([requests[0].bind(inputs, outputs)])
-            return outputs
-        for begin in range(0, sizes[BATCH], len(requests)):
+            _start_all([requests[0].bind(inputs, outputs)])
+        for begin in range(0, sizes[BATCH] if key.side_by_side else 0, len(requests)):
             rows = range(begin, min(begin + len(requests), sizes[BATCH]))
-            _run_together(
+            _start_all(
                 [
                     request.bind(_row(inputs, row), _row(outputs, row))
                     for request, row in zip(requests, rows, strict=False)
                 ]
             )
+        for request in requests:
+            request.wait()
         return outputs
 
     def _sizes(self, name: str, inputs: Mapping[str, Array]) -> dict[str, int]:
@@ -137,11 +138,16 @@ class _BoundRequest:
         self._bound: dict[str, Array] = {}
 
     def bind(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> Sequence[ov.InferRequest]:
-        """Set what is read and what is filled; returns what to run one after the other."""
+        """Set what is read and what is filled, once those before are done; returns what to run in turn."""
+        self.wait()
         for name, array in (*inputs.items(), *outputs.items()):
             if name in self._stage_of:
                 self._bind(name, array)
         return self._stages
+
+    def wait(self) -> None:
+        """Return when the outputs are filled."""
+        self._stages[-1].wait()
 
     def _bind(self, name: str, array: Array) -> None:
         if self._bound.get(name) is not array:
@@ -149,13 +155,13 @@ class _BoundRequest:
             self._bound[name] = array
 
 
-def _run_together(chains: Sequence[Sequence[ov.InferRequest]]) -> None:
-    """Run chains of equal length side by side, stage by stage."""
-    for stages in zip(*chains, strict=True):
-        for stage in stages:
+def _start_all(chains: Sequence[Sequence[ov.InferRequest]]) -> None:
+    """Run chains of equal length side by side, stage by stage; returns once the last stages have begun."""
+    for position, stages in enumerate(zip(*chains, strict=True)):
+        for chain, stage in zip(chains, stages, strict=True):
+            if position > 0:
+                chain[position - 1].wait()
             stage.start_async()
-        for stage in stages:
-            stage.wait()
 
 
 @cache
