@@ -142,12 +142,12 @@ class Jury:
 
 def kept_samples(settings: TrainingSettings) -> list[SampleBatch]:
     """The same for every run, from clips kept from training."""
-    network = load_preset(settings.model).network
+    model = load_preset(settings.model)
     batches = build_batches(
         settings.data,
         batch_size=settings.batch_size,
-        crop_size=network.crop_size,
-        search_factor=load_preset(settings.model).tracking.search_factor,
+        crop_size=model.network.crop_size,
+        search_factor=model.tracking.search_factor,
         seed=0,
         part="validation",
     )

@@ -76,16 +76,12 @@ class OpenVINOGraphs:
         if key not in self._requests:
             self._requests[key] = self._compile(key)
         requests = self._requests[key]
-        if not key.side_by_side:
-            _start_all([requests[0].bind(inputs, outputs)])
-        for begin in range(0, sizes[BATCH] if key.side_by_side else 0, len(requests)):
-            rows = range(begin, min(begin + len(requests), sizes[BATCH]))
-            _start_all(
-                [
-                    request.bind(_row(inputs, row), _row(outputs, row))
-                    for request, row in zip(requests, rows, strict=False)
-                ]
-            )
+        jobs = [(inputs, outputs)]
+        if key.side_by_side:
+            jobs = [(_row(inputs, row), _row(outputs, row)) for row in range(sizes[BATCH])]
+        for begin in range(0, len(jobs), len(requests)):
+            next_jobs = jobs[begin : begin + len(requests)]
+            _start_all([request.bind(*job) for request, job in zip(requests, next_jobs, strict=False)])
         for request in requests:
             request.wait()
         return outputs

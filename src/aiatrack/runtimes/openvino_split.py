@@ -17,8 +17,8 @@ BOUNDARY = "fine_features"
 def split_fine_layers(model: ov.Model, settings: NetworkSettings) -> tuple[ov.Model, ov.Model]:
     """Split `encode` after its last layer of stride 4.
 
-    There, layers are narrow and their errors reach everything: rounded to bf16, these few operations move
-    the found corners more than all others together, and they hardly gain speed (docs/performance.md).
+    There, layers are narrow and their errors reach everything: what rounding them to bf16 costs is told in
+    docs/performance.md.
 
     Args:
         model: the graph, shapes static.
