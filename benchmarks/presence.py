@@ -64,12 +64,13 @@ def main() -> None:
     parser.add_argument("model", help="name of a shipped model, or a weights file")
     parser.add_argument("--sequences", type=Path, help="folder of NAME/img and NAME/groundtruth.txt")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--precision", default="float32", help="of the arithmetic")
     parser.add_argument("--films", type=int, default=12, help="synthetic films of four targets")
     parser.add_argument("--calibration", help="another than the model's own")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="tracking settings")
     parser.add_argument("--diagram", type=Path, help="SVG file of reliability diagrams")
     options = parser.parse_args()
-    model_settings, network = open_network(options.model, precision="float32")
+    model_settings, network = open_network(options.model, precision=options.precision)
     own = options.model if options.model in calibration_names() else "generic"
     changes = {name: _read_value(value) for name, value in (text.split("=") for text in options.set)}
     wanted = {"presence": "on", "calibration": options.calibration or own} | changes

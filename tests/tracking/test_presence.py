@@ -210,34 +210,50 @@ def test_judging_alone_changes_no_box_and_no_memory(watch_script):
     assert any(found.remembered and found.presence < 0.7 for found in judged), "memory is the paper's too"
 
 
-def test_a_lost_target_is_looked_for_in_a_growing_region_then_everywhere(watch_script):
+def test_a_lost_target_is_looked_for_on_its_path_in_a_growing_region_then_everywhere(watch_script):
     none = [(CENTRED, -4.0)]
     script = [[(CENTRED, 4.0)]] + [none] * 10
     _, network = watch_script(script, search_growth=1.5, search_growth_steps=2, search_budget=3)
     followed, searched = network.windows[1:4], network.windows[4:]
     assert [len(windows) for windows in followed] == [1, 1, 1]
-    assert [len(windows) for windows in searched] == [1, 1, 3, 3, 3, 3, 3, 3]
-    sides = [windows[0].side for windows in searched[:4]]
-    assert sides == pytest.approx([64 * 1.5**step for step in (0, 1, 2, 2)], abs=2)
+    assert [len(windows) for windows in searched] == [2, 2, 3, 3, 3, 3, 3, 3]
+    paper = [windows[0] for windows in watch_script(script, presence="off")[1].windows]
+    assert [windows[0] for windows in network.windows] == paper
+    sides = [windows[1].side for windows in searched[:2]]
+    assert sides == pytest.approx([64 * 1.5**step for step in (1, 2)], abs=2)
 
 
-def test_a_target_is_recovered_only_if_a_second_look_by_frame_0_agrees(watch_script):
+def test_a_target_is_recovered_elsewhere_only_if_a_second_look_by_frame_0_agrees(watch_script):
     none, there = (CENTRED, -4.0), (CENTRED, 4.0)
-    lose = [[there], [none], [none]]
-    results, network = watch_script([*lose, [there], [there], [there]], search_growth_steps=0)
+    lose, elsewhere = [[there], [none], [none]], [none, there]
+    results, network = watch_script([*lose, elsewhere, elsewhere, [there]], search_growth_steps=0)
     assert [result.state for result in results[2:]] == [LOST, LOST, RECOVERED, TRACKED]
-    second_look = network.asked[4][0]
+    on_its_path, second_look = network.asked[4][:2]
+    assert on_its_path.short_term == [("short", 1), ("short", 2)]
     assert second_look.long_term == ("long", 1)
     assert second_look.short_term == [("short", 1)] and second_look.multiplicity == [3]
     assert not results[4].remembered
-    results, _ = watch_script([*lose, [there], [none], [there], [there]], search_growth_steps=0)
+    results, _ = watch_script([*lose, elsewhere, [none], elsewhere, elsewhere], search_growth_steps=0)
     assert [result.state for result in results[3:]] == [LOST, LOST, LOST, RECOVERED]
 
 
 def test_a_second_look_that_sees_something_elsewhere_does_not_count(watch_script):
     none, there, elsewhere = (CENTRED, -4.0), (CENTRED, 4.0), ((0.0, 0.0, 0.2, 0.2), 4.0)
-    results, _ = watch_script([[there], [none], [none], [there], [elsewhere]], search_growth_steps=0)
+    script = [[there], [none], [none], [none, there], [none, elsewhere]]
+    results, _ = watch_script(script, search_growth_steps=0)
     assert [result.state for result in results[3:]] == [LOST, LOST]
+
+
+def test_what_was_wrongly_taken_for_lost_is_followed_again_where_it_went(watch_script):
+    there, doubtful, moved = (CENTRED, 4.0), ((0.5, 0.4, 0.2, 0.2), -4.0), ((0.5, 0.4, 0.2, 0.2), 1.0)
+    script = [[there], *[[doubtful]] * 4, [moved, doubtful], [moved, doubtful], [there]]
+    results, _ = watch_script(script, min_presence_to_recover=0.95)
+    unheeding, _ = watch_script(script, presence="off")
+    assert [result.state for result in results[4:]] == [LOST, LOST, RECOVERED, TRACKED]
+    assert results[5].box_xywh == results[0].box_xywh, "the box is held"
+    assert [result.box_xywh for result in results[6:]] == [result.box_xywh for result in unheeding[6:]]
+    once, _ = watch_script([*script[:6], [doubtful], [moved, doubtful]])
+    assert [result.state for result in once[5:]] == [LOST, LOST, LOST], "two sights in a row"
 
 
 def test_more_looks_can_be_asked_for(watch_script):

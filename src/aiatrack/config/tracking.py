@@ -42,18 +42,20 @@ class TrackingSettings(FrozenSettings):
     search_growth: float = Field(1.3, ge=1, le=4)
     """The region around a lost target's box grows by this factor a frame ..."""
     search_growth_steps: int = Field(3, ge=0)
-    """... for so many frames; after them, tiles of the whole frame are searched as well."""
-    search_budget: int = Field(4, ge=1)
+    """... for so many frames; after them, tiles of the whole frame are searched."""
+    search_budget: int = Field(4, ge=2)
     """Regions that are looked at for a lost target in one frame at most; one that is followed takes one."""
     tile_growth: float = Field(1.5, ge=0.5, le=4)
     """Side of a tile over that of the normal search region: larger ones are fewer, and less exact."""
+    min_presence_to_resume: float = Field(0.6, ge=0, le=1)
+    """Probability from which a lost target counts as seen where it would have been followed to."""
     min_presence_of_candidate: float = Field(0.3, ge=0, le=1)
-    """Probability from which what was found in a tile is looked at again in the next frame, closely and by
+    """Probability from which what was found elsewhere is looked at again in the next frame, closely and by
     the long-term reference alone."""
-    min_presence_to_recover: float = Field(0.6, ge=0, le=1)
+    min_presence_to_recover: float = Field(0.8, ge=0, le=1)
     """Probability from which such a second look counts."""
     looks_to_recover: int = Field(1, ge=1)
-    """So many second looks in a row, in as many frames, and the target is recovered."""
+    """So many looks after the first in a row, in as many frames, and the target is recovered."""
 
     @model_validator(mode="after")
     def _losing_lies_below_tracking(self) -> Self:

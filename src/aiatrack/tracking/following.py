@@ -175,7 +175,7 @@ class WatchfulFollowing(JudgingFollowing):
         windows = search_windows(watch, frame_shape, self._settings, self._crop_size)
         looks = [Look(window, target.memory.references) for window in windows]
         if watch.candidate_xywh is not None:
-            looks[0] = Look(windows[0], target.memory.first_reference)
+            looks[1] = Look(windows[1], target.memory.first_reference)
         return looks
 
     def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
@@ -192,6 +192,7 @@ class WatchfulFollowing(JudgingFollowing):
         watch.frames_in_doubt = watch.frames_in_doubt + 1 if presence < settings.max_presence_to_lose else 0
         if watch.frames_in_doubt >= settings.frames_to_lose:
             watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0
+            watch.followed_xywh, watch.sights = found.box_xywh, 0
             return Verdict(watch.believed_xywh, found.score, False, presence, watch.state)
         certain = presence >= max(settings.min_presence_to_remember, settings.min_presence_to_track)
         remember = certain and found.score > settings.min_score_to_remember
@@ -199,15 +200,23 @@ class WatchfulFollowing(JudgingFollowing):
 
     def _judge_lost(self, watch: Watch, findings: Sequence[Finding]) -> Verdict:
         watch.frames_lost += 1
-        best = max(findings, key=lambda finding: finding.evidence)
-        if self._is_confirmed(watch, findings[0]):
+        followed, *elsewhere = findings
+        watch.followed_xywh = followed.box_xywh
+        seen = logistic(followed.evidence) >= self._settings.min_presence_to_resume
+        watch.sights = watch.sights + 1 if seen else 0
+        # One sight more than looks: a candidate, too, has been seen once before it is looked at again.
+        if watch.sights > self._settings.looks_to_recover:
+            return self._recover(watch, followed)
+        if self._is_confirmed(watch, elsewhere[0]):
             watch.looks += 1
             if watch.looks >= self._settings.looks_to_recover:
-                return self._recover(watch, findings[0])
-            watch.candidate_xywh = findings[0].box_xywh
+                return self._recover(watch, elsewhere[0])
+            watch.candidate_xywh = elsewhere[0].box_xywh
         else:
-            likely = logistic(best.evidence) >= self._settings.min_presence_of_candidate
-            watch.candidate_xywh, watch.looks = best.box_xywh if likely else None, 0
+            rival = max(elsewhere, key=lambda finding: finding.evidence)
+            likely = logistic(rival.evidence) >= self._settings.min_presence_of_candidate
+            watch.candidate_xywh, watch.looks = rival.box_xywh if likely else None, 0
+        best = max(findings, key=lambda finding: finding.evidence)
         presence = self._model.presence(best.evidence, watch.carried, held=True)
         watch.carried = self._model.carry(watch.carried, best.evidence)
         return Verdict(watch.believed_xywh, best.score, False, presence, watch.state)

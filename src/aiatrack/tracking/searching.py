@@ -1,4 +1,4 @@
-"""Where to look for a lost target: around its last box, wider every frame, then all over the frame."""
+"""Where to look for a lost target: on its path, around its last box, wider and wider, then everywhere."""
 
 import math
 from collections.abc import Sequence
@@ -16,10 +16,11 @@ _LARGEST_TILE_SHARE = 1.5
 def search_windows(
     watch: Watch, frame_shape: Sequence[int], settings: TrackingSettings, crop_size: int
 ) -> list[CropWindow]:
-    """Choose the regions for one frame; `watch.next_tile` moves on.
+    """Choose the regions for one frame, at least two; `watch.next_tile` moves on.
 
-    First, while there is one, the candidate's own region, for a second look; then the last box's; then tiles
-    in turn, from the last box outwards, as many as the budget allows.
+    First the one in which the paper's tracker would look: what was wrongly taken for lost is found there
+    again. Then, while there is one, the candidate's own, for a second look. Then the region around the held
+    box, wider every frame; once it is wide enough, tiles in turn, from the held box outwards.
 
     Args:
         watch: of the lost target.
@@ -27,14 +28,16 @@ def search_windows(
         settings: budget, growth, tiles.
         crop_size: of the network, px.
     """
-    windows = []
+    followed = watch.believed_xywh if watch.followed_xywh is None else watch.followed_xywh
+    windows = [crop_window(followed, settings.search_factor, crop_size)]
     if watch.candidate_xywh is not None:
         windows.append(crop_window(watch.candidate_xywh, settings.search_factor, crop_size))
-    growth = settings.search_growth ** min(watch.frames_lost, settings.search_growth_steps)
-    windows.append(crop_window(watch.believed_xywh, settings.search_factor * growth, crop_size))
-    if watch.frames_lost >= settings.search_growth_steps:
+    if watch.frames_lost < settings.search_growth_steps:
+        growth = settings.search_growth ** (watch.frames_lost + 1)
+        windows.append(crop_window(watch.believed_xywh, settings.search_factor * growth, crop_size))
+    else:
         tiles = tile_frame(watch.believed_xywh, frame_shape, settings)
-        count = min(max(settings.search_budget - len(windows), 0), len(tiles))
+        count = min(settings.search_budget - len(windows), len(tiles))
         chosen = [tiles[(watch.next_tile + step) % len(tiles)] for step in range(count)]
         windows += [crop_window(tile, settings.search_factor, crop_size) for tile in chosen]
         watch.next_tile = (watch.next_tile + count) % len(tiles)

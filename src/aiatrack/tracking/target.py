@@ -66,8 +66,10 @@ class Watch:
         state: of the last frame.
         frames_in_doubt: how many in a row spoke against it.
         frames_lost: since it was lost.
+        followed_xywh: `(4,)` where the paper's tracker would have followed a lost target to, px of the frame.
+        sights: in how many frames in a row it seemed to be there.
         next_tile: which tile of the frame to search next.
-        candidate_xywh: `(4,)` where a lost target was perhaps found in the last frame, px of the frame.
+        candidate_xywh: `(4,)` where else it was perhaps found in the last frame, px of the frame.
         looks: how many second looks in a row confirmed the candidate.
     """
 
@@ -77,6 +79,8 @@ class Watch:
     state: TargetState = TargetState.TRACKED
     frames_in_doubt: int = 0
     frames_lost: int = 0
+    followed_xywh: FloatArray | None = None
+    sights: int = 0
     next_tile: int = 0
     candidate_xywh: FloatArray | None = None
     looks: int = 0
