@@ -237,6 +237,16 @@ def test_a_target_is_recovered_elsewhere_only_if_a_second_look_by_frame_0_agrees
     assert [result.state for result in results[3:]] == [LOST, LOST, LOST, RECOVERED]
 
 
+def test_what_is_found_elsewhere_must_be_as_sure_as_the_target_usually_is(watch_script):
+    none, sure, less = (CENTRED, -4.0), (CENTRED, 4.0), (CENTRED, 1.5)
+    followed, lost = [[sure]] * 20, [[none], [none]]
+    script = [*followed, *lost, *[[none, less]] * 3, *[[none, sure]] * 2]
+    results, _ = watch_script(script, search_growth_steps=0, max_presence_to_lose=0.2)
+    assert [result.state for result in results[-5:-1]] == [LOST, LOST, LOST, RECOVERED]
+    less_strict, _ = watch_script(script, search_growth_steps=0, min_evidence_to_recover=0.3)
+    assert less_strict[-4].state is RECOVERED
+
+
 def test_a_second_look_that_sees_something_elsewhere_does_not_count(watch_script):
     none, there, elsewhere = (CENTRED, -4.0), (CENTRED, 4.0), ((0.0, 0.0, 0.2, 0.2), 4.0)
     script = [[there], [none], [none], [none, there], [none, elsewhere]]
@@ -247,7 +257,7 @@ def test_a_second_look_that_sees_something_elsewhere_does_not_count(watch_script
 def test_what_was_wrongly_taken_for_lost_is_followed_again_where_it_went(watch_script):
     there, doubtful, moved = (CENTRED, 4.0), ((0.5, 0.4, 0.2, 0.2), -4.0), ((0.5, 0.4, 0.2, 0.2), 1.0)
     script = [[there], *[[doubtful]] * 4, [moved, doubtful], [moved, doubtful], [there]]
-    results, _ = watch_script(script, min_presence_to_recover=0.95)
+    results, _ = watch_script(script)
     unheeding, _ = watch_script(script, presence="off")
     assert [result.state for result in results[4:]] == [LOST, LOST, RECOVERED, TRACKED]
     assert results[5].box_xywh == results[0].box_xywh, "the box is held"
@@ -280,7 +290,7 @@ def test_tiles_hold_a_target_anywhere(shape, box):
 def test_every_tile_is_searched_in_turn():
     settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0)
     box = np.array([300.0, 200.0, 30.0, 30.0])
-    watch = Watch(box, np.ones(2), 0.0, LOST)
+    watch = Watch(box, np.ones(2), 2.0, 0.0, LOST)
     tiles = tile_frame(box, (480, 640), settings)
     assert len(tiles) > 6
     seen = set()

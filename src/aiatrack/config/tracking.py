@@ -33,8 +33,6 @@ class TrackingSettings(FrozenSettings):
     for other weights) or a YAML file of one."""
     min_presence_to_track: float = Field(0.5, ge=0, le=1)
     """Probability from which a target counts as tracked; below, it is uncertain."""
-    min_presence_to_remember: float = Field(0.7, ge=0, le=1)
-    """Probability below which a frame does not become a reference, whatever its score."""
     max_presence_to_lose: float = Field(0.15, ge=0, le=1)
     """Probability below which a frame counts towards losing the target."""
     frames_to_lose: int = Field(6, ge=1)
@@ -47,13 +45,13 @@ class TrackingSettings(FrozenSettings):
     """Regions that are looked at for a lost target in one frame at most; one that is followed takes one."""
     tile_growth: float = Field(1.5, ge=0.5, le=4)
     """Side of a tile over that of the normal search region: larger ones are fewer, and less exact."""
-    min_presence_to_resume: float = Field(0.6, ge=0, le=1)
-    """Probability from which a lost target counts as seen where it would have been followed to."""
-    min_presence_of_candidate: float = Field(0.3, ge=0, le=1)
+    min_presence_of_candidate: float = Field(0.1, ge=0, le=1)
     """Probability from which what was found elsewhere is looked at again in the next frame, closely and by
     the long-term reference alone."""
-    min_presence_to_recover: float = Field(0.8, ge=0, le=1)
-    """Probability from which such a second look counts."""
+    min_presence_to_recover: float = Field(0.6, ge=0, le=1)
+    """Probability from which such a second look counts, or a sight where it would have been followed to."""
+    min_evidence_to_recover: float = Field(0.5, ge=0, le=1)
+    """What must speak for it in such a second look, as a share of what usually did before it was lost."""
     looks_to_recover: int = Field(1, ge=1)
     """So many looks after the first in a row, in as many frames, and the target is recovered."""
 

@@ -19,6 +19,10 @@ from aiatrack.tracking.searching import search_windows
 from aiatrack.tracking.target import FloatArray, Target, TargetState, Watch
 
 _RECENT_MOMENTUM = 0.9
+_MIN_PRESENCE_OF_RECENT = 0.7
+"""From which a frame counts towards what the target looked like of late, and how surely it was found."""
+_USUAL_AT_FIRST = 2.0
+"""Evidence, a logit, that a target found as it was marked has: what is usual for one not yet seen again."""
 _LEAST_OVERLAP_OF_LOOKS = 0.3
 """IoU of what a second look found with what the first did: the same thing, allowing for a frame's motion."""
 
@@ -159,8 +163,9 @@ class JudgingFollowing:
             watch.state = TargetState.UNCERTAIN
             return presence
         watch.state, watch.believed_xywh = TargetState.TRACKED, found.box_xywh
-        if presence >= self._settings.min_presence_to_remember:
+        if presence >= _MIN_PRESENCE_OF_RECENT:
             watch.recent = _RECENT_MOMENTUM * watch.recent + (1 - _RECENT_MOMENTUM) * found.embedding
+            watch.usual = _RECENT_MOMENTUM * watch.usual + (1 - _RECENT_MOMENTUM) * found.evidence
         return presence
 
 
@@ -183,27 +188,21 @@ class WatchfulFollowing(JudgingFollowing):
         watch = target.watch
         if watch.state is TargetState.LOST:
             return self._judge_lost(watch, findings)
-        (found,) = findings
-        return self._judge_followed(watch, found)
+        verdict = super().judge(target, findings)
+        doubtful = verdict.presence is not None and verdict.presence < self._settings.max_presence_to_lose
+        watch.frames_in_doubt = watch.frames_in_doubt + 1 if doubtful else 0
+        return self._lose(watch, verdict) if watch.frames_in_doubt >= self._settings.frames_to_lose else verdict
 
-    def _judge_followed(self, watch: Watch, found: Finding) -> Verdict:
-        settings = self._settings
-        presence = self._believe(watch, found)
-        watch.frames_in_doubt = watch.frames_in_doubt + 1 if presence < settings.max_presence_to_lose else 0
-        if watch.frames_in_doubt >= settings.frames_to_lose:
-            watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0
-            watch.followed_xywh, watch.sights = found.box_xywh, 0
-            return Verdict(watch.believed_xywh, found.score, False, presence, watch.state)
-        certain = presence >= max(settings.min_presence_to_remember, settings.min_presence_to_track)
-        remember = certain and found.score > settings.min_score_to_remember
-        return Verdict(found.box_xywh, found.score, remember, presence, watch.state)
+    def _lose(self, watch: Watch, verdict: Verdict) -> Verdict:
+        watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0
+        watch.followed_xywh, watch.sights = verdict.box_xywh, 0
+        return replace(verdict, box_xywh=watch.believed_xywh, remember=False, state=watch.state)
 
     def _judge_lost(self, watch: Watch, findings: Sequence[Finding]) -> Verdict:
         watch.frames_lost += 1
         followed, *elsewhere = findings
         watch.followed_xywh = followed.box_xywh
-        seen = logistic(followed.evidence) >= self._settings.min_presence_to_resume
-        watch.sights = watch.sights + 1 if seen else 0
+        watch.sights = watch.sights + 1 if self._is_seen(followed) else 0
         # One sight more than looks: a candidate, too, has been seen once before it is looked at again.
         if watch.sights > self._settings.looks_to_recover:
             return self._recover(watch, followed)
@@ -226,8 +225,11 @@ class WatchfulFollowing(JudgingFollowing):
         if watch.candidate_xywh is None:
             return False
         overlap = box_iou(xywh_to_xyxy(found.box_xywh), xywh_to_xyxy(watch.candidate_xywh))
-        sure = logistic(found.evidence) >= self._settings.min_presence_to_recover
-        return sure and bool(overlap >= _LEAST_OVERLAP_OF_LOOKS)
+        as_usual = found.evidence >= self._settings.min_evidence_to_recover * watch.usual
+        return self._is_seen(found) and as_usual and bool(overlap >= _LEAST_OVERLAP_OF_LOOKS)
+
+    def _is_seen(self, found: Finding) -> bool:
+        return logistic(found.evidence) >= self._settings.min_presence_to_recover
 
     def _recover(self, watch: Watch, found: Finding) -> Verdict:
         watch.state, watch.believed_xywh = TargetState.RECOVERED, found.box_xywh
@@ -240,7 +242,7 @@ class WatchfulFollowing(JudgingFollowing):
 
 def start_watch(box_xywh: FloatArray, appearance: FloatArray) -> Watch:
     """Of a target that has just been marked, and so is certain to be there."""
-    return Watch(believed_xywh=box_xywh, recent=appearance.astype(np.float64), carried=CERTAIN)
+    return Watch(box_xywh, recent=appearance.astype(np.float64), usual=_USUAL_AT_FIRST, carried=CERTAIN)
 
 
 def known_of(target: Target, window: CropWindow) -> Known:

@@ -62,6 +62,7 @@ class Watch:
     Attributes:
         believed_xywh: `(4,)` last box in which the target was believed to be, px of the frame.
         recent: `(C,)` mean appearance in recent frames in which it was.
+        usual: mean evidence of those frames, a logit.
         carried: evidence of the frames before, a logit.
         state: of the last frame.
         frames_in_doubt: how many in a row spoke against it.
@@ -75,6 +76,7 @@ class Watch:
 
     believed_xywh: FloatArray
     recent: FloatArray
+    usual: float
     carried: float
     state: TargetState = TargetState.TRACKED
     frames_in_doubt: int = 0
