@@ -50,7 +50,8 @@ def test_thirty_steps_learn_eight_samples(tmp_path, change):
 def test_a_run_leaves_its_files(tmp_path, settings):
     summary = build_run(settings, tmp_path).run()
     assert summary.steps == 6 and summary.best_score is None
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+    files = [path.name for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert sorted(files) == [
         "last.safetensors",
         "metrics.jsonl",
         "step_000000002.pt",
@@ -61,6 +62,18 @@ def test_a_run_leaves_its_files(tmp_path, settings):
     assert model == settings.model_settings() and not network.training
     row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
     assert {"step", "total", "learning_rate", "backbone_learning_rate", "samples_per_second"} <= set(row)
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, settings):
+    class Intruder(Observer):
+        def on_start(self, step, steps):
+            with pytest.raises(TrainingError, match="another process is training in"):
+                build_run(settings, tmp_path).run()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_run(settings, tmp_path, observers=[Intruder()]).run()
+    assert build_run(settings, tmp_path).run().steps == 6, "a run that was stopped holds nothing"
 
 
 def test_the_average_is_what_is_kept(tmp_path, settings):

@@ -96,7 +96,7 @@ def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> N
 
 
 def _stored(settings: ModelSettings) -> dict[str, Any]:
-    """The network in full; of tracking what this model asks for: the rest follows the package that reads it."""
+    """The network in full; of tracking what this model asks for: the rest is up to the package that reads."""
     plain = settings.model_dump(mode="json")
     return plain | {"tracking": settings.tracking.model_dump(mode="json", exclude_defaults=True)}
 

@@ -20,7 +20,7 @@ from aiatrack.tracking.target import FloatArray, Target, TargetState, Watch
 
 _RECENT_MOMENTUM = 0.9
 _MIN_PRESENCE_OF_RECENT = 0.7
-"""From which a frame counts towards what the target looked like of late, and how surely it was found."""
+"""From which a frame counts towards what is usual: what the target looks like, how surely it is found."""
 _USUAL_AT_FIRST = 2.0
 """Evidence, a logit, that a target found as it was marked has: what is usual for one not yet seen again."""
 _LEAST_OVERLAP_OF_LOOKS = 0.3
@@ -191,7 +191,9 @@ class WatchfulFollowing(JudgingFollowing):
         verdict = super().judge(target, findings)
         doubtful = verdict.presence is not None and verdict.presence < self._settings.max_presence_to_lose
         watch.frames_in_doubt = watch.frames_in_doubt + 1 if doubtful else 0
-        return self._lose(watch, verdict) if watch.frames_in_doubt >= self._settings.frames_to_lose else verdict
+        if watch.frames_in_doubt < self._settings.frames_to_lose:
+            return verdict
+        return self._lose(watch, verdict)
 
     def _lose(self, watch: Watch, verdict: Verdict) -> Verdict:
         watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0

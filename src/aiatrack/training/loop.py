@@ -4,15 +4,17 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerate.utils import gather_object
+from filelock import FileLock, Timeout
 
 from aiatrack.config.training import TrainingSettings
 from aiatrack.data import SampleBatch
-from aiatrack.errors import TrainingError
+from aiatrack.errors import OutputError, TrainingError
 from aiatrack.model import AiATrack, save_weights
 from aiatrack.training.acceleration import first_process_says
 from aiatrack.training.checkpoints import CheckpointFolder, save_atomically
@@ -86,8 +88,13 @@ class TrainingRun:
         """Train up to the last step of the settings.
 
         Raises:
-            TrainingError: the loss is not finite or has exploded; the batch is kept in the folder.
+            TrainingError: the loss is not finite or has exploded; the batch is kept in the folder. Or another
+                process is training in this folder.
         """
+        with self._sole_use_of_folder():
+            return self._run()
+
+    def _run(self) -> RunSummary:
         started = time.monotonic()
         self._tell(lambda observer: observer.on_start(self.trainee.step, self.settings.steps))
         batches = self._open_batches() if self.trainee.step < self.settings.steps else iter(())
@@ -99,6 +106,26 @@ class TrainingRun:
         self._tell(lambda observer: observer.on_end(self.trainee.step))
         self._accelerator.wait_for_everyone()
         return RunSummary(self.trainee.step, time.monotonic() - started, self.best_score, weights)
+
+    @contextmanager
+    def _sole_use_of_folder(self) -> Iterator[None]:
+        """Of two runs in a folder each overwrites the other's checkpoints; who is killed lets go."""
+        if not self._accelerator.is_main_process:
+            yield
+            return
+        lock = FileLock(self._folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise TrainingError(
+                f"another process is training in {self._folder}: stop it, or choose another folder"
+            ) from error
+        except OSError as error:
+            raise OutputError(f"cannot write to {self._folder}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def save(self) -> None:
         """Write a checkpoint; every process must call this, the first one writes."""
