@@ -89,10 +89,11 @@ class RecordingFollowing(WatchfulFollowing):
         """As it is, and kept."""
         was_lost = target.watch.state is TargetState.LOST
         verdict = super().judge(target, findings)
-        best = int(np.argmax([finding.evidence for finding in findings]))
-        used = 0 if verdict.state is TargetState.RECOVERED else best
         features = np.stack(self._features.pop(id(target)))
         boxes = np.stack([finding.box_xywh for finding in findings])
+        recovered = [finding.box_xywh is verdict.box_xywh for finding in findings]
+        best = int(np.argmax([finding.evidence for finding in findings]))
+        used = recovered.index(True) if verdict.state is TargetState.RECOVERED else best
         judged = Judged(features, boxes, verdict.box_xywh, used, was_lost, verdict.state)
         self.judged.setdefault(id(target), []).append(judged)
         return verdict
