@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from tiny_network import TINY_NETWORK
 
@@ -39,6 +40,13 @@ def test_a_file_alone_rebuilds_its_network_exactly(path, network):
     state = rebuilt.state_dict()
     assert state.keys() == network.state_dict().keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_a_file_asks_only_for_tracking_that_is_its_own(path):
+    with safe_open(path, framework="np") as file:
+        stored = json.loads(file.metadata()["settings"])
+    assert stored["tracking"] == {"search_factor": 4.0, "ensemble_size": 2}
+    assert stored["network"] == SETTINGS.network.model_dump(mode="json"), "a network is kept whole"
 
 
 def test_half_precision_is_half_the_size_and_close(path, network):

@@ -290,7 +290,7 @@ def test_tiles_hold_a_target_anywhere(shape, box):
 def test_every_tile_is_searched_in_turn():
     settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0)
     box = np.array([300.0, 200.0, 30.0, 30.0])
-    watch = Watch(box, np.ones(2), 2.0, 0.0, LOST)
+    watch = Watch(box, box, np.ones(2), 2.0, 0.0, LOST)
     tiles = tile_frame(box, (480, 640), settings)
     assert len(tiles) > 6
     seen = set()

@@ -59,7 +59,10 @@ def open_training_run(
     """
     _check_folder(folder, resume=resume)
     network = build_initial_network(_with_packaged_weights(settings))
-    logs: list[Observer] = [MetricsJournal(folder / "metrics.jsonl")]
+    logs: list[Observer] = [
+        SettingsFile(folder / "settings.yaml", settings),
+        MetricsJournal(folder / "metrics.jsonl"),
+    ]
     if find_spec("tensorboard") is not None:
         logs.append(TensorBoardLog(folder / "tensorboard"))
     surroundings = Surroundings(
@@ -71,7 +74,6 @@ def open_training_run(
     run = TrainingRun(settings, network, folder, surroundings)
     if resume:
         run.resume()
-    _write_settings(settings, folder)
     return run
 
 
@@ -83,6 +85,19 @@ def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
     """
     network = build_initial_network(_with_packaged_weights(settings))
     return plan_training(settings, network, CorpusStream(settings))
+
+
+class SettingsFile(Observer):
+    """Writes a run's settings once it has the folder to itself."""
+
+    def __init__(self, path: Path, settings: TrainingSettings) -> None:
+        self._path = path
+        self._settings = settings
+
+    def on_start(self, step: int, steps: int) -> None:
+        """Write or replace the file."""
+        plain = self._settings.model_dump(mode="json")
+        write_text(self._path, yaml.safe_dump(plain, sort_keys=False))
 
 
 @dataclass(frozen=True)
@@ -152,7 +167,3 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot create {folder}: {error.strerror}") from error
-
-
-def _write_settings(settings: TrainingSettings, folder: Path) -> None:
-    write_text(folder / "settings.yaml", yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))

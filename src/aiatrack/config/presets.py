@@ -19,6 +19,15 @@ class ModelSettings(FrozenSettings):
     network: NetworkSettings = NetworkSettings()
     tracking: TrackingSettings = TrackingSettings()
 
+    def stored(self) -> dict[str, Any]:
+        """What is kept beside weights, JSON-serialisable; `parse` reads it.
+
+        The network in full. Of tracking only what this model asks for: the rest is up to the package that
+        reads, so that better defaults reach old files.
+        """
+        tracking = self.tracking.model_dump(mode="json", exclude_defaults=True)
+        return self.model_dump(mode="json") | {"tracking": tracking}
+
 
 def preset_names() -> list[str]:
     """Names of the shipped models, such as `lite`."""

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with all settings in the metadata; a file alone rebuilds its network."""
+"""Weights on disk: safetensors with the settings in the metadata; a file alone rebuilds its network."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def save_weights(
     tensors = {name: _storable(tensor, half=half) for name, tensor in state.items()}
     metadata = {
         "format": WEIGHTS_FORMAT,
-        "settings": json.dumps(_stored(settings)),
+        "settings": json.dumps(settings.stored()),
         "notes": json.dumps(notes or {}),
     }
     try:
@@ -93,12 +93,6 @@ def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> N
             f"the weights in {origin} do not fit this network ({len(lines)} complaints): "
             f"{' '.join(lines)[:400]}"
         ) from error
-
-
-def _stored(settings: ModelSettings) -> dict[str, Any]:
-    """The network in full; of tracking what this model asks for: the rest is up to the package that reads."""
-    plain = settings.model_dump(mode="json")
-    return plain | {"tracking": settings.tracking.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _storable(tensor: Tensor, *, half: bool) -> Tensor:

@@ -109,6 +109,7 @@ def describe_export(network: ExportedNetwork, **facts: Any) -> str:
             "resize": "bilinear",
             "boxes": "left, top, width, height, divided by the crop's side",
         },
+        # In full, unlike beside weights: graphs are run by those who do not have this package's defaults.
         "settings": network.settings.model_dump(mode="json"),
         "license": "Apache-2.0 for the code; the weights under the terms they came with",
         **facts,

@@ -244,7 +244,13 @@ class WatchfulFollowing(JudgingFollowing):
 
 def start_watch(box_xywh: FloatArray, appearance: FloatArray) -> Watch:
     """Of a target that has just been marked, and so is certain to be there."""
-    return Watch(box_xywh, recent=appearance.astype(np.float64), usual=_USUAL_AT_FIRST, carried=CERTAIN)
+    return Watch(
+        believed_xywh=box_xywh,
+        followed_xywh=box_xywh,
+        recent=appearance.astype(np.float64),
+        usual=_USUAL_AT_FIRST,
+        carried=CERTAIN,
+    )
 
 
 def known_of(target: Target, window: CropWindow) -> Known:

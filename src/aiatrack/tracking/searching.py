@@ -28,8 +28,7 @@ def search_windows(
         settings: budget, growth, tiles.
         crop_size: of the network, px.
     """
-    followed = watch.believed_xywh if watch.followed_xywh is None else watch.followed_xywh
-    windows = [crop_window(followed, settings.search_factor, crop_size)]
+    windows = [crop_window(watch.followed_xywh, settings.search_factor, crop_size)]
     if watch.candidate_xywh is not None:
         windows.append(crop_window(watch.candidate_xywh, settings.search_factor, crop_size))
     if watch.frames_lost < settings.search_growth_steps:

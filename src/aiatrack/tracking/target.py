@@ -61,27 +61,27 @@ class Watch:
 
     Attributes:
         believed_xywh: `(4,)` last box in which the target was believed to be, px of the frame.
+        followed_xywh: `(4,)` where the paper's tracker would have followed a lost target to, px of the frame.
         recent: `(C,)` mean appearance in recent frames in which it was.
         usual: mean evidence of those frames, a logit.
         carried: evidence of the frames before, a logit.
         state: of the last frame.
         frames_in_doubt: how many in a row spoke against it.
         frames_lost: since it was lost.
-        followed_xywh: `(4,)` where the paper's tracker would have followed a lost target to, px of the frame.
-        sights: in how many frames in a row it seemed to be there.
+        sights: in how many frames in a row a lost target seemed to be where it was followed to.
         next_tile: which tile of the frame to search next.
         candidate_xywh: `(4,)` where else it was perhaps found in the last frame, px of the frame.
         looks: how many second looks in a row confirmed the candidate.
     """
 
     believed_xywh: FloatArray
+    followed_xywh: FloatArray
     recent: FloatArray
     usual: float
     carried: float
     state: TargetState = TargetState.TRACKED
     frames_in_doubt: int = 0
     frames_lost: int = 0
-    followed_xywh: FloatArray | None = None
     sights: int = 0
     next_tile: int = 0
     candidate_xywh: FloatArray | None = None

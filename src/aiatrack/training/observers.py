@@ -2,13 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aiatrack.atomic_files import write_text
 from aiatrack.errors import MissingExtraError, OutputError
-
-if TYPE_CHECKING:
-    pass
 
 
 class Observer:
