@@ -77,8 +77,9 @@ def main() -> None:
     settings = model_settings.tracking.replace(**wanted)
     curves = {}
     if "absence" in options.parts:
-        clips: Sequence[Clip] | Iterator[Clip] = synthetic_clips(range(options.films))
-        curves["synthetic world"] = report_absence("synthetic world", clips, network, settings)
+        for lookalikes, name in ((0, "synthetic world"), (1, "with a look-alike")):
+            films = synthetic_clips(range(options.films), distractors=lookalikes)
+            curves[name] = report_absence(name, films, network, settings)
     if "painted" in options.parts and options.sequences:
         clips = sequence_clips(options.sequences, painted=True)
         curves["painted out"] = report_absence("painted out", clips, network, settings)

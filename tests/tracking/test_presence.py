@@ -5,13 +5,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from aiatrack.config import PresenceCalibration, TrackingSettings, calibration_names, load_calibration
+from aiatrack.config import (
+    PresenceCalibration,
+    Recognition,
+    TrackingSettings,
+    calibration_names,
+    load_calibration,
+)
 from aiatrack.errors import SettingsError
 from aiatrack.tracking import LocatedTargets, MultiTracker, TargetState, Tracker
 from aiatrack.tracking.evidence import FEATURES, Known, measure_evidence
+from aiatrack.tracking.following import Finding, JudgingFollowing, start_watch
+from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.presence import PresenceModel
 from aiatrack.tracking.searching import search_windows, tile_frame
-from aiatrack.tracking.target import Watch
+from aiatrack.tracking.target import Target, Watch
 
 GRID = 4
 TRACKED, UNCERTAIN, LOST, RECOVERED = TargetState
@@ -69,17 +77,28 @@ def test_presence_by_hand():
     )  # fmt: skip
     model = PresenceModel(calibration)
     known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
-    assert model.weigh(located(np.zeros((2, GRID, GRID))), known) == pytest.approx([3.0])
+    assert model.weigh(located(np.zeros((2, GRID, GRID))), known).tolist() == [pytest.approx([3.0, 3.0])]
     assert model.presence(3.0, 4.0, held=False) == pytest.approx(1 / (1 + np.exp(-3)))
     assert model.presence(3.0, 4.0, held=True) == pytest.approx(1 / (1 + np.exp(-2)))
     assert model.carry(4.0, -4.0) == pytest.approx(2.0)
+
+
+def test_recognition_has_weights_of_its_own():
+    recognition = Recognition(bias=-2, weights={"similarity_to_recent": 4.0})
+    model = PresenceModel(PresenceCalibration(bias=-1, weights={"score": 5.0}, recognition=recognition))
+    known = [Known(np.array([1.0, 0.0]), np.array([3.0, 4.0]), 0.5)]
+    assert model.weigh(located(np.zeros((2, GRID, GRID))), known)[0] == pytest.approx([3.0, 0.4])
+    with pytest.raises(SettingsError, match="weighs smell, which is not measured"):
+        PresenceModel(
+            PresenceCalibration(bias=0, weights={}, recognition=Recognition(bias=0, weights={"smell": 1.0}))
+        )
 
 
 def test_a_box_without_area_is_no_target():
     model = PresenceModel(PresenceCalibration(bias=0, weights={"similarity_to_first": 1.0}))
     nothing = located(np.zeros((2, GRID, GRID)), box=(0.5, 0.5, -0.1, 0.1), embedding=(np.nan, np.nan))
     known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
-    assert model.weigh(nothing, known) == pytest.approx([-6.0])
+    assert model.weigh(nothing, known)[0].tolist() == [-6.0, -6.0]
 
 
 @pytest.mark.parametrize("name", calibration_names())
@@ -88,8 +107,11 @@ def test_shipped_calibrations_tell_a_good_box_from_nothing(name):
     known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
     sharp = np.zeros((2, GRID, GRID))
     sharp[0, 1, 1] = sharp[1, 3, 3] = 14
-    good = model.weigh(located(sharp, score=0.85), known)[0]
-    nothing = model.weigh(located(np.zeros((2, GRID, GRID)), score=-0.5, embedding=(0.3, 0.7)), known)[0]
+    good, it = model.weigh(located(sharp, score=0.85), known)[0]
+    nothing, other = model.weigh(located(np.zeros((2, GRID, GRID)), score=-0.5, embedding=(0.3, 0.7)), known)[
+        0
+    ]
+    assert it > 2 and other < 0
     assert model.presence(good, good, held=False) > 0.6
     assert model.presence(nothing, nothing, held=False) < 0.1
 
@@ -172,7 +194,9 @@ def watch_script(tmp_path):
 
     def follow(script, **settings):
         network = ScriptedNetwork(list(script))
-        chosen = {"min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0} | settings
+        chosen = {
+            "min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0, "frames_to_suspect": 0,
+        } | settings  # fmt: skip
         tracker = Tracker(
             network,
             TrackingSettings(calibration=str(tmp_path / "plain.yaml"), **({"presence": "on"} | chosen)),
@@ -237,14 +261,80 @@ def test_a_target_is_recovered_elsewhere_only_if_a_second_look_by_frame_0_agrees
     assert [result.state for result in results[3:]] == [LOST, LOST, LOST, RECOVERED]
 
 
-def test_what_is_found_elsewhere_must_be_as_sure_as_the_target_usually_is(watch_script):
+def test_what_is_found_elsewhere_must_be_recognised(watch_script):
     none, sure, less = (CENTRED, -4.0), (CENTRED, 4.0), (CENTRED, 1.5)
-    followed, lost = [[sure]] * 20, [[none], [none]]
-    script = [*followed, *lost, *[[none, less]] * 3, *[[none, sure]] * 2]
-    results, _ = watch_script(script, search_growth_steps=0, max_presence_to_lose=0.2)
+    script = [[sure], [none], [none], *[[none, less]] * 3, *[[none, sure]] * 2]
+    results, _ = watch_script(script, search_growth_steps=0)
     assert [result.state for result in results[-5:-1]] == [LOST, LOST, LOST, RECOVERED]
-    less_strict, _ = watch_script(script, search_growth_steps=0, min_evidence_to_recover=0.3)
+    less_strict, _ = watch_script(script, search_growth_steps=0, min_recognition_to_recover=0.8)
     assert less_strict[-4].state is RECOVERED
+
+
+SUSPECTING = {"frames_to_suspect": 60, "search_growth_steps": 0, "max_presence_to_lose": 0.0}
+FAR = (0.0, 0.0, 0.2, 0.2)
+
+
+def test_a_suspected_target_is_followed_and_searched_for_elsewhere(watch_script):
+    sure, weak, there = (CENTRED, 4.0), (CENTRED, 0.1), (FAR, 4.0)
+    nothing = (FAR, -4.0)
+    script = [
+        *[[sure]] * 5,
+        [weak],
+        [weak, nothing],
+        [weak, there, nothing],  # a tile shows something
+        [weak, (CENTRED, 4.0), weak, nothing],  # at the candidate, and where it was followed, by frame 0
+        [sure],
+    ]
+    results, network = watch_script(script, **SUSPECTING)
+    assert [len(windows) > 1 for windows in network.windows[1:]] == [False] * 6 + [True] * 3 + [False]
+    assert [result.state for result in results[5:]] == [TRACKED, TRACKED, TRACKED, RECOVERED, TRACKED]
+    assert results[7].box_xywh != results[8].box_xywh
+    path, candidate, again = network.asked[8][:3]
+    assert len(path.short_term) == 3, "as the paper looks"
+    for second_look in (candidate, again):
+        assert second_look.short_term == [("short", 1)]
+    assert network.windows[9][0] == network.windows[9][2], "the same place, looked at in the same way"
+    assert [result.remembered for result in results[5:8]] == [True] * 3, "the paper's memory meanwhile"
+    latest = max(number for _, number in network.asked[9][0].short_term)
+    assert latest == 6, "what was remembered since it is suspected is forgotten: frame 0 and five sure frames"
+
+
+def test_a_suspected_target_is_left_only_for_something_that_surpasses_it(watch_script):
+    sure, weak, there = (CENTRED, 4.0), (CENTRED, 0.1), (FAR, 4.0)
+    again = (CENTRED, 3.5)
+    script = [*[[sure]] * 5, [weak], [weak, there], [weak, (CENTRED, 4.0), again, (FAR, -4.0)]]
+    results, _ = watch_script(script, **SUSPECTING)
+    assert results[-1].state is TRACKED
+    results, _ = watch_script(script, recognition_to_switch=0.4, **SUSPECTING)
+    assert results[-1].state is RECOVERED
+
+
+def test_suspicion_ends_with_recognition_or_time(watch_script):
+    sure, weak, nothing = (CENTRED, 4.0), (CENTRED, 0.1), (FAR, -4.0)
+    looked = [*[[sure]] * 5, [weak], [weak, nothing], [sure, nothing], [sure]]
+    _, network = watch_script(looked, **SUSPECTING)
+    assert [len(windows) > 1 for windows in network.windows[-3:]] == [True, True, False]
+    longer = [*[[sure]] * 5, [weak], *[[weak, nothing]] * 3, [sure]]
+    _, network = watch_script(longer, **SUSPECTING | {"frames_to_suspect": 3})
+    assert [len(windows) > 1 for windows in network.windows[-4:]] == [True, True, True, False]
+
+
+def test_nothing_is_learned_from_a_suspected_target(tmp_path):
+    (tmp_path / "plain.yaml").write_text(PLAIN)
+    model = PresenceModel(load_calibration(str(tmp_path / "plain.yaml")))
+    following = JudgingFollowing(TrackingSettings(min_recognition_to_trust=0.99), SIZE, model)
+    memory = ReferenceMemory.begin(Handle(1), capacity=10, ensemble_size=3)
+    box = np.array(BOX)
+    target = Target(box, memory, start_watch(box, memory.appearance))
+
+    def find(evidence):
+        following.judge(target, [Finding(box, 0.9, np.array([0.0, 1.0]), evidence, evidence)])
+        return target.watch.recent[1]
+
+    assert find(2.0) == pytest.approx(0.2)
+    assert find(0.1) == pytest.approx(0.2) and target.watch.is_suspected
+    assert find(4.0) == pytest.approx(0.2), "believed, but not recognised"
+    assert find(5.0) == pytest.approx(0.36) and not target.watch.is_suspected
 
 
 def test_a_second_look_that_sees_something_elsewhere_does_not_count(watch_script):

@@ -18,7 +18,7 @@ from aiatrack.config.network import (
     RefinedAttention,
     Refinement,
 )
-from aiatrack.config.presence import PresenceCalibration, calibration_names, load_calibration
+from aiatrack.config.presence import PresenceCalibration, Recognition, calibration_names, load_calibration
 from aiatrack.config.presets import (
     ModelSettings,
     benchmark_tracking,
@@ -46,6 +46,7 @@ __all__ = [
     "NetworkSettings",
     "PasteSettings",
     "PresenceCalibration",
+    "Recognition",
     "RefinedAttention",
     "Refinement",
     "SourceSettings",

@@ -12,11 +12,19 @@ from aiatrack.config.presets import read_yaml_settings
 from aiatrack.errors import SettingsError
 
 
-class PresenceCalibration(FrozenSettings):
-    """Two logistic regressions, one upon the other; made by `benchmarks/calibrate_presence.py`.
+class Recognition(FrozenSettings):
+    """A logistic regression: whether something seen anywhere in the frame is the target."""
 
-    The first weighs what one frame says (see `aiatrack.tracking.evidence`), the second adds what the
-    frames before said.
+    bias: float
+    weights: dict[str, float]
+    """By feature; one that is not named counts nothing."""
+
+
+class PresenceCalibration(FrozenSettings):
+    """Two logistic regressions, one upon the other, and a third; made by `benchmarks/calibrate_presence.py`.
+
+    The first weighs what one frame says of a target that is followed (see `aiatrack.tracking.evidence`), the
+    second adds what the frames before said. The third weighs what is found where nothing led to.
     """
 
     origin: str = ""
@@ -25,6 +33,8 @@ class PresenceCalibration(FrozenSettings):
     """Of one frame's evidence, a logit."""
     weights: dict[str, float]
     """Of one frame's evidence by feature; a feature that is not named counts nothing."""
+    recognition: Recognition | None = None
+    """Of a target that is not followed, but found; None: as evidence of one that is."""
     momentum: float = Field(0.5, ge=0, lt=1)
     """Share of the carried evidence that stays from frame to frame."""
     presence_bias: float = 0.0

@@ -37,6 +37,13 @@ class TrackingSettings(FrozenSettings):
     """Probability below which a frame counts towards losing the target."""
     frames_to_lose: int = Field(6, ge=1)
     """So many such frames in a row, and the target is lost: its box is held, and it is searched for."""
+    max_evidence_to_suspect: float = Field(0.2, ge=0, le=1)
+    """What speaks for a followed target, as a share of its usual: below it, something else may be followed.
+    Nothing is learned of what the target looks like, and it is searched for elsewhere as well ..."""
+    min_recognition_to_trust: float = Field(0.95, ge=0, le=1)
+    """... until what is followed is the target with this probability ..."""
+    frames_to_suspect: int = Field(60, ge=0)
+    """... or for so many frames; 0: nothing is ever suspected."""
     search_growth: float = Field(1.3, ge=1, le=4)
     """The region around a lost target's box grows by this factor a frame ..."""
     search_growth_steps: int = Field(3, ge=0)
@@ -45,13 +52,15 @@ class TrackingSettings(FrozenSettings):
     """Regions that are looked at for a lost target in one frame at most; one that is followed takes one."""
     tile_growth: float = Field(1.5, ge=0.5, le=4)
     """Side of a tile over that of the normal search region: larger ones are fewer, and less exact."""
+    min_presence_to_recover: float = Field(0.6, ge=0, le=1)
+    """Probability from which a lost target counts as seen where it would have been followed to."""
     min_presence_of_candidate: float = Field(0.1, ge=0, le=1)
     """Probability from which what was found elsewhere is looked at again in the next frame, closely and by
     the long-term reference alone."""
-    min_presence_to_recover: float = Field(0.6, ge=0, le=1)
-    """Probability from which such a second look counts, or a sight where it would have been followed to."""
-    min_evidence_to_recover: float = Field(0.5, ge=0, le=1)
-    """What must speak for it in such a second look, as a share of what usually did before it was lost."""
+    min_recognition_to_recover: float = Field(0.9, ge=0, le=1)
+    """Probability of being the target from which such a second look counts."""
+    recognition_to_switch: float = Field(1.0, ge=0)
+    """By how much, as a logit, it must surpass what is followed meanwhile, looked at in the same way."""
     looks_to_recover: int = Field(1, ge=1)
     """So many looks after the first in a row, in as many frames, and the target is recovered."""
 

@@ -18,13 +18,13 @@ from aiatrack.tracking.presence import CERTAIN, PresenceModel, logistic
 from aiatrack.tracking.searching import search_windows
 from aiatrack.tracking.target import FloatArray, Target, TargetState, Watch
 
-_RECENT_MOMENTUM = 0.9
+_RECENT_MOMENTUM = 0.8
 _MIN_PRESENCE_OF_RECENT = 0.7
 """From which a frame counts towards what is usual: what the target looks like, how surely it is found."""
 _USUAL_AT_FIRST = 2.0
 """Evidence, a logit, that a target found as it was marked has: what is usual for one not yet seen again."""
 _LEAST_OVERLAP_OF_LOOKS = 0.3
-"""IoU of what a second look found with what the first did: the same thing, allowing for a frame's motion."""
+"""IoU of two findings of the same thing, in the same frame or in one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,15 @@ class Finding:
         box_xywh: `(4,)` px of the frame, clipped to it.
         score: of the IoU head.
         embedding: `(C,)` what is inside the box looks like.
-        evidence: for the target being there, a logit; 0 where it is not weighed.
+        evidence: for a followed target being there, a logit; 0 where it is not weighed.
+        recognition: for its being the target wherever it was found, a logit; 0 where it is not weighed.
     """
 
     box_xywh: FloatArray
     score: float
     embedding: FloatArray
     evidence: float
+    recognition: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Verdict:
     Attributes:
         box_xywh: `(4,)` px of the frame; where to look next, too.
         score: of the finding that it comes from.
-        remember: whether the target's only finding becomes a reference.
+        remember: whether what the first look found becomes a reference.
         presence: probability, or None where it is not judged.
         state: of the target.
     """
@@ -85,7 +87,7 @@ class Following(Protocol):
     def weigh(
         self, targets: Sequence[Target], windows: Sequence[CropWindow], located: LocatedTargets
     ) -> FloatArray:
-        """What speaks for each of B located targets: `(B,)` logits."""
+        """What speaks for each of B located targets: `(B, 2)` logits, evidence and recognition."""
 
     def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
         """Make up one's mind, given a finding for each look."""
@@ -112,7 +114,7 @@ class PaperFollowing:
         self, targets: Sequence[Target], windows: Sequence[CropWindow], located: LocatedTargets
     ) -> FloatArray:
         """Nothing is weighed."""
-        return np.zeros(len(targets))
+        return np.zeros((len(targets), 2))
 
     def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
         """Believe it."""
@@ -151,95 +153,161 @@ class JudgingFollowing:
     def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
         """Believe it, and say how far."""
         (found,) = findings
+        target.watch.frames_searched += target.watch.is_searched
         presence = self._believe(target.watch, found)
         verdict = self._paper.judge(target, findings)
         return replace(verdict, presence=presence, state=target.watch.state)
 
     def _believe(self, watch: Watch, found: Finding) -> float:
         """Update what is known of a followed target, its state among it; returns the presence."""
+        self._suspect(watch, found)
         presence = self._model.presence(found.evidence, watch.carried, held=False)
         watch.carried = self._model.carry(watch.carried, found.evidence)
         if presence < self._settings.min_presence_to_track:
             watch.state = TargetState.UNCERTAIN
             return presence
         watch.state, watch.believed_xywh = TargetState.TRACKED, found.box_xywh
-        if presence >= _MIN_PRESENCE_OF_RECENT:
+        if presence >= _MIN_PRESENCE_OF_RECENT and not watch.is_suspected:
             watch.recent = _RECENT_MOMENTUM * watch.recent + (1 - _RECENT_MOMENTUM) * found.embedding
             watch.usual = _RECENT_MOMENTUM * watch.usual + (1 - _RECENT_MOMENTUM) * found.evidence
         return presence
 
+    def _suspect(self, watch: Watch, found: Finding) -> None:
+        """Begin or end to suspect that something else is followed; nothing is learned meanwhile."""
+        settings = self._settings
+        if watch.is_suspected:
+            recognised = logistic(found.recognition) >= settings.min_recognition_to_trust
+            if recognised or watch.frames_searched >= settings.frames_to_suspect:
+                watch.end_search()
+        elif found.evidence < settings.max_evidence_to_suspect * watch.usual and settings.frames_to_suspect:
+            watch.begin_search()
+            watch.is_suspected = True
+
 
 class WatchfulFollowing(JudgingFollowing):
-    """Follows while the target is believed to be there; holds its box and searches when it is not."""
+    """Follows while the target is believed to be there; holds its box when it is not.
+
+    It looks elsewhere as well once something is amiss: while the target is lost, and while it is suspected of
+    being another thing, that is since it was found far less surely than usual, until it is as usual again.
+    """
 
     def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
-        """One region while it is followed, several while it is lost."""
+        """One region while all is well, several when it is not."""
         watch = target.watch
-        if watch.state is not TargetState.LOST:
+        if not watch.is_searched:
             return super().look_for(target, frame_shape)
         windows = search_windows(watch, frame_shape, self._settings, self._crop_size)
         looks = [Look(window, target.memory.references) for window in windows]
         if watch.candidate_xywh is not None:
             looks[1] = Look(windows[1], target.memory.first_reference)
+            if watch.is_followed:
+                looks.insert(2, Look(windows[0], target.memory.first_reference))
         return looks
 
     def judge(self, target: Target, findings: Sequence[Finding]) -> Verdict:
         """Weigh what was found against what was known."""
         watch = target.watch
-        if watch.state is TargetState.LOST:
-            return self._judge_lost(watch, findings)
-        verdict = super().judge(target, findings)
-        doubtful = verdict.presence is not None and verdict.presence < self._settings.max_presence_to_lose
-        watch.frames_in_doubt = watch.frames_in_doubt + 1 if doubtful else 0
-        if watch.frames_in_doubt < self._settings.frames_to_lose:
-            return verdict
-        return self._lose(watch, verdict)
-
-    def _lose(self, watch: Watch, verdict: Verdict) -> Verdict:
-        watch.state, watch.frames_lost, watch.next_tile = TargetState.LOST, 0, 0
-        watch.followed_xywh, watch.sights = verdict.box_xywh, 0
-        return replace(verdict, box_xywh=watch.believed_xywh, remember=False, state=watch.state)
-
-    def _judge_lost(self, watch: Watch, findings: Sequence[Finding]) -> Verdict:
-        watch.frames_lost += 1
         followed, *elsewhere = findings
         watch.followed_xywh = followed.box_xywh
+        if watch.state is TargetState.LOST:
+            return self._judge_lost(target, followed, elsewhere)
+        verdict = super().judge(target, [followed])
+        better = self._find_better(watch, followed, elsewhere) if watch.is_suspected else None
+        if better is not None:
+            return self._recover_elsewhere(target, better)
+        if self._is_given_up(watch, verdict):
+            return self._lose(watch, verdict)
+        watch.remembered_suspected += watch.is_suspected and verdict.remember
+        return verdict
+
+    def _is_given_up(self, watch: Watch, verdict: Verdict) -> bool:
+        doubtful = verdict.presence is not None and verdict.presence < self._settings.max_presence_to_lose
+        watch.frames_in_doubt = watch.frames_in_doubt + 1 if doubtful else 0
+        return watch.frames_in_doubt >= self._settings.frames_to_lose
+
+    def _lose(self, watch: Watch, verdict: Verdict) -> Verdict:
+        if not watch.is_suspected:
+            watch.begin_search()
+        watch.state, watch.sights = TargetState.LOST, 0
+        return replace(verdict, box_xywh=watch.believed_xywh, remember=False, state=watch.state)
+
+    def _find_better(self, watch: Watch, followed: Finding, elsewhere: list[Finding]) -> Finding | None:
+        """What is more likely the target than what is followed under suspicion, if anything."""
+        if not elsewhere:
+            return None
+        # What is followed has been looked at by frame 0 alone if there is a candidate to compare it with.
+        rival = elsewhere.pop(1) if watch.candidate_xywh is not None else followed
+        return self._find_elsewhere(watch, elsewhere, rival)
+
+    def _judge_lost(self, target: Target, followed: Finding, elsewhere: Sequence[Finding]) -> Verdict:
+        watch = target.watch
+        watch.frames_searched += 1
         watch.sights = watch.sights + 1 if self._is_seen(followed) else 0
         # One sight more than looks: a candidate, too, has been seen once before it is looked at again.
         if watch.sights > self._settings.looks_to_recover:
             return self._recover(watch, followed)
-        if self._is_confirmed(watch, elsewhere[0]):
-            watch.looks += 1
-            if watch.looks >= self._settings.looks_to_recover:
-                return self._recover(watch, elsewhere[0])
-            watch.candidate_xywh = elsewhere[0].box_xywh
-        else:
-            rival = max(elsewhere, key=lambda finding: finding.evidence)
-            likely = logistic(rival.evidence) >= self._settings.min_presence_of_candidate
-            watch.candidate_xywh, watch.looks = rival.box_xywh if likely else None, 0
-        best = max(findings, key=lambda finding: finding.evidence)
+        found = self._find_elsewhere(watch, elsewhere, None)
+        if found is not None:
+            return self._recover_elsewhere(target, found)
+        best = max((followed, *elsewhere), key=lambda finding: finding.evidence)
         presence = self._model.presence(best.evidence, watch.carried, held=True)
         watch.carried = self._model.carry(watch.carried, best.evidence)
         return Verdict(watch.believed_xywh, best.score, False, presence, watch.state)
 
-    def _is_confirmed(self, watch: Watch, found: Finding) -> bool:
+    def _find_elsewhere(
+        self, watch: Watch, elsewhere: Sequence[Finding], followed: Finding | None
+    ) -> Finding | None:
+        """What a second look confirmed often enough, if anything; else choose what to look at again.
+
+        Args:
+            watch: of the target.
+            elsewhere: what looks away from the path found, that at the candidate first if there is one.
+            followed: what is followed meanwhile, and what must be surpassed; None: nothing.
+        """
+        if self._is_confirmed(watch, elsewhere[0], followed):
+            watch.looks += 1
+            watch.candidate_xywh = elsewhere[0].box_xywh
+            return elsewhere[0] if watch.looks >= self._settings.looks_to_recover else None
+        watch.candidate_xywh, watch.looks = None, 0
+        others = [one for one in elsewhere if followed is None or not _is_same(one, followed.box_xywh)]
+        rival = max(others, key=lambda finding: finding.evidence, default=None)
+        if rival and logistic(rival.evidence) >= self._settings.min_presence_of_candidate:
+            watch.candidate_xywh = rival.box_xywh
+        return None
+
+    def _is_confirmed(self, watch: Watch, found: Finding, followed: Finding | None) -> bool:
         """Whether a second look, by the long-term reference alone, sees the candidate as well."""
-        if watch.candidate_xywh is None:
+        recognised = logistic(found.recognition) >= self._settings.min_recognition_to_recover
+        if watch.candidate_xywh is None or not recognised:
             return False
-        overlap = box_iou(xywh_to_xyxy(found.box_xywh), xywh_to_xyxy(watch.candidate_xywh))
-        as_usual = found.evidence >= self._settings.min_evidence_to_recover * watch.usual
-        return self._is_seen(found) and as_usual and bool(overlap >= _LEAST_OVERLAP_OF_LOOKS)
+        if followed is not None and (
+            _is_same(found, followed.box_xywh)
+            or found.recognition < followed.recognition + self._settings.recognition_to_switch
+        ):
+            return False
+        return _is_same(found, watch.candidate_xywh)
 
     def _is_seen(self, found: Finding) -> bool:
         return logistic(found.evidence) >= self._settings.min_presence_to_recover
 
+    def _recover_elsewhere(self, target: Target, found: Finding) -> Verdict:
+        # What was remembered since something was amiss may show another thing.
+        target.memory.forget_latest(target.watch.remembered_suspected)
+        return self._recover(target.watch, found)
+
     def _recover(self, watch: Watch, found: Finding) -> Verdict:
         watch.state, watch.believed_xywh = TargetState.RECOVERED, found.box_xywh
-        watch.candidate_xywh, watch.looks, watch.frames_in_doubt = None, 0, 0
+        watch.frames_in_doubt = 0
+        watch.end_search()
         # What spoke against the old place says nothing of the new one.
         watch.carried = found.evidence
         presence = self._model.presence(found.evidence, watch.carried, held=False)
         return Verdict(found.box_xywh, found.score, False, presence, watch.state)
+
+
+def _is_same(found: Finding, box_xywh: FloatArray) -> bool:
+    """Whether two looks found the same thing, allowing for a frame's motion."""
+    return bool(box_iou(xywh_to_xyxy(found.box_xywh), xywh_to_xyxy(box_xywh)) >= _LEAST_OVERLAP_OF_LOOKS)
 
 
 def start_watch(box_xywh: FloatArray, appearance: FloatArray) -> Watch:

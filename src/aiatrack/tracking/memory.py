@@ -66,6 +66,11 @@ class ReferenceMemory:
         self._entries.append(reference.short_term)
         self._draw()
 
+    def forget_latest(self, count: int) -> None:
+        """Drop the `count` newest references, but never frame 0, and draw the ensemble anew."""
+        del self._entries[max(1, len(self._entries) - count) :]
+        self._draw()
+
     @property
     def entries(self) -> tuple[Any, ...]:
         """Short-term references, oldest first."""

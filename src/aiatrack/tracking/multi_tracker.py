@@ -174,7 +174,8 @@ class MultiTracker:
         self.latest = {
             id: self._judge(id, list(group)) for id, group in groupby(sights, key=lambda sight: sight.target)
         }
-        self._remember([sight for sight in sights if self.latest[sight.target].remembered])
+        first = {sight.target: sight for sight in reversed(sights)}
+        self._remember([sight for id, sight in first.items() if self.latest[id].remembered])
         return dict(self.latest)
 
     def state(self) -> TrackerState:
@@ -234,7 +235,7 @@ class MultiTracker:
         windows = [look.window for _, look in looks]
         search = self._encode(frame, windows)
         located = self._network.locate(search, [look.references for _, look in looks])
-        evidence = self._following.weigh(targets, windows, located)
+        weighed = self._following.weigh(targets, windows, located)
         return [
             _Sight(
                 id,
@@ -242,7 +243,8 @@ class MultiTracker:
                     self._to_frame(window, located.boxes_xywh[row], frame),
                     float(located.scores[row]),
                     located.embeddings[row],
-                    float(evidence[row]),
+                    float(weighed[row, 0]),
+                    float(weighed[row, 1]),
                 ),
                 search,
                 row,

@@ -26,20 +26,28 @@ class PresenceModel:
     """
 
     def __init__(self, calibration: PresenceCalibration) -> None:
-        unknown = set(calibration.weights) - set(FEATURES)
+        weighings = (calibration, calibration.recognition or calibration)
+        unknown = {name for weighing in weighings for name in weighing.weights} - set(FEATURES)
         if unknown:
             raise SettingsError(
                 f"the calibration weighs {', '.join(sorted(unknown))}, which is not measured: features are "
                 f"{', '.join(FEATURES)}"
             )
         self._calibration = calibration
-        self._weights = np.array([calibration.weights.get(name, 0.0) for name in FEATURES])
+        self._biases = np.array([weighing.bias for weighing in weighings])
+        self._weights = np.array(
+            [[weighing.weights.get(name, 0.0) for weighing in weighings] for name in FEATURES]
+        )
 
     def weigh(self, located: LocatedTargets, known: Sequence[Known]) -> npt.NDArray[np.float64]:
-        """What one frame says of each of B located targets: `(B,)` logits."""
-        evidence = measure_evidence(located, known) @ self._weights + self._calibration.bias
+        """What one frame says of each of B located targets: `(B, 2)` logits, evidence and recognition.
+
+        The first is for a target that is followed: it is well boxed. The second is for one that was looked
+        for anywhere, by frame 0 alone: it is the target.
+        """
+        logits = measure_evidence(located, known) @ self._weights + self._biases
         # A box without area has no inside to measure: not a number, and no target.
-        return np.asarray(np.nan_to_num(evidence, nan=-CERTAIN).clip(-CERTAIN, CERTAIN))
+        return np.asarray(np.nan_to_num(logits, nan=-CERTAIN).clip(-CERTAIN, CERTAIN))
 
     def carry(self, carried: float, evidence: float) -> float:
         """Evidence to carry on to the next frame."""

@@ -31,8 +31,8 @@ def search_windows(
     windows = [crop_window(watch.followed_xywh, settings.search_factor, crop_size)]
     if watch.candidate_xywh is not None:
         windows.append(crop_window(watch.candidate_xywh, settings.search_factor, crop_size))
-    if watch.frames_lost < settings.search_growth_steps:
-        growth = settings.search_growth ** (watch.frames_lost + 1)
+    if watch.frames_searched < settings.search_growth_steps:
+        growth = settings.search_growth ** (watch.frames_searched + 1)
         windows.append(crop_window(watch.believed_xywh, settings.search_factor * growth, crop_size))
     else:
         tiles = tile_frame(watch.believed_xywh, frame_shape, settings)

@@ -61,13 +61,15 @@ class Watch:
 
     Attributes:
         believed_xywh: `(4,)` last box in which the target was believed to be, px of the frame.
-        followed_xywh: `(4,)` where the paper's tracker would have followed a lost target to, px of the frame.
+        followed_xywh: `(4,)` where the paper's tracker found it in the last frame, px of the frame.
         recent: `(C,)` mean appearance in recent frames in which it was.
         usual: mean evidence of those frames, a logit.
         carried: evidence of the frames before, a logit.
         state: of the last frame.
         frames_in_doubt: how many in a row spoke against it.
-        frames_lost: since it was lost.
+        is_suspected: whether what is followed may have become another thing.
+        remembered_suspected: how many references were remembered meanwhile.
+        frames_searched: for how many frames it has been searched for elsewhere.
         sights: in how many frames in a row a lost target seemed to be where it was followed to.
         next_tile: which tile of the frame to search next.
         candidate_xywh: `(4,)` where else it was perhaps found in the last frame, px of the frame.
@@ -81,11 +83,32 @@ class Watch:
     carried: float
     state: TargetState = TargetState.TRACKED
     frames_in_doubt: int = 0
-    frames_lost: int = 0
+    is_suspected: bool = False
+    remembered_suspected: int = 0
+    frames_searched: int = 0
     sights: int = 0
     next_tile: int = 0
     candidate_xywh: FloatArray | None = None
     looks: int = 0
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether it is looked for elsewhere than on its path."""
+        return self.is_suspected or not self.is_followed
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether its box is the one that was found, not held."""
+        return self.state is not TargetState.LOST
+
+    def begin_search(self) -> None:
+        """From the held box outwards."""
+        self.frames_searched, self.next_tile = 0, 0
+
+    def end_search(self) -> None:
+        """Forget what came of it."""
+        self.is_suspected, self.remembered_suspected = False, 0
+        self.candidate_xywh, self.looks = None, 0
 
 
 @dataclass(slots=True)
