@@ -99,11 +99,8 @@ def main() -> None:
         records = [record for clip in clips for record in judge_clip(clip, network, settings, calibration)]
         calibration = fit(records).replace(recognition=recognition)
         print(f"round {turn + 1}: {describe_fit(calibration, records)}", flush=True)
-    held = [
-        record
-        for clip in recovery_clips(seeds, lookalikes=0)
-        for record in hold_clip(clip, network, settings, calibration)
-    ]
+    clips = chain(synthetic_clips(seeds), painted)
+    held = [record for clip in clips for record in hold_clip(clip, network, settings, calibration)]
     calibration = calibration.replace(
         held_weight=fit_held(held), origin=_describe(str(options.model), [*records, *held])
     )
@@ -213,8 +210,11 @@ def gather_carried(
 def fit_held(records: Sequence[Record]) -> float:
     """What to add to the logit of presence while a box is held, so that on average it is right."""
     held = np.concatenate([record.held for record in records])
+    if not held.any():
+        return 0.0
     presence = np.concatenate([record.presence for record in records])[held].clip(1e-6, 1 - 1e-6)
-    right = np.concatenate([record.right for record in records])[held].mean()
+    hits = np.concatenate([record.right for record in records])[held]
+    right = (hits.sum() + 1) / (len(hits) + 2)  # never 0 or 1
     logits = np.log(presence / (1 - presence))
     low, high = -10.0, 10.0
     for _ in range(50):

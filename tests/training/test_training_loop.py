@@ -4,8 +4,10 @@ import json
 
 import pytest
 import torch
+import yaml
 from training_samples import SampleStream, build_sample_batch, read_losses, tiny_settings
 
+from aiatrack.api.training import SettingsFile
 from aiatrack.config.training import TrainingSettings
 from aiatrack.errors import SettingsError, TrainingError
 from aiatrack.model import load_network
@@ -65,14 +67,19 @@ def test_a_run_leaves_its_files(tmp_path, settings):
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path, settings):
+    written = tmp_path / "settings.yaml"
+
     class Intruder(Observer):
         def on_start(self, step, steps):
+            theirs = settings.replace(seed=99)
             with pytest.raises(TrainingError, match="another process is training in"):
-                build_run(settings, tmp_path).run()
+                build_run(theirs, tmp_path, observers=[SettingsFile(written, theirs)]).run()
             raise KeyboardInterrupt
 
+    ours = SettingsFile(written, settings)
     with pytest.raises(KeyboardInterrupt):
-        build_run(settings, tmp_path, observers=[Intruder()]).run()
+        build_run(settings, tmp_path, observers=[ours, Intruder()]).run()
+    assert yaml.safe_load(written.read_text())["seed"] == settings.seed, "who is refused writes nothing"
     assert build_run(settings, tmp_path).run().steps == 6, "a run that was stopped holds nothing"
 
 

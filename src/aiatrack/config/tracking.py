@@ -33,9 +33,9 @@ class TrackingSettings(FrozenSettings):
     for other weights) or a YAML file of one."""
     min_presence_to_track: float = Field(0.5, ge=0, le=1)
     """Probability from which a target counts as tracked; below, it is uncertain."""
-    max_presence_to_lose: float = Field(0.08, ge=0, le=1)
+    max_presence_to_lose: float = Field(0.01, ge=0, le=1)
     """Probability below which a frame counts towards losing the target."""
-    frames_to_lose: int = Field(6, ge=1)
+    frames_to_lose: int = Field(12, ge=1)
     """So many such frames in a row, and the target is lost: its box is held, and it is searched for."""
     max_evidence_to_suspect: float = Field(0.2, ge=0, le=1)
     """What speaks for a followed target, as a share of its usual: below it, something else may be followed.
