@@ -196,6 +196,7 @@ def watch_script(tmp_path):
         network = ScriptedNetwork(list(script))
         chosen = {
             "min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0, "frames_to_suspect": 0,
+            "max_presence_to_lose": 0.08,
         } | settings  # fmt: skip
         tracker = Tracker(
             network,
@@ -419,8 +420,8 @@ class MoodyNetwork:
 def test_targets_do_not_disturb_one_another_while_some_are_lost(tmp_path, batch_size):
     (tmp_path / "steep.yaml").write_text("bias: 0\nweights: {score: 5.0}\n")
     settings = TrackingSettings(
-        presence="on", calibration=str(tmp_path / "steep.yaml"), frames_to_lose=2, search_growth_steps=1,
-        min_score_to_remember=0, memory_capacity=4, batch_size=batch_size,
+        presence="on", calibration=str(tmp_path / "steep.yaml"), frames_to_lose=2, max_presence_to_lose=0.1,
+        search_growth_steps=1, min_score_to_remember=0, memory_capacity=4, batch_size=batch_size,
     )  # fmt: skip
     tracker = MultiTracker(MoodyNetwork(), settings)
     ids = [tracker.add(FRAMES[0], box) for box in BOXES]
