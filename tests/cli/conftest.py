@@ -43,6 +43,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 frames: enough to lose a target."""
+    return make_film(tmp_path_factory.mktemp("film") / "long.mp4", 20)
+
+
+@pytest.fixture(scope="session")
 def film_with_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """12 frames of uneven times, with sound."""
     return make_film_with_sound(tmp_path_factory.mktemp("film") / "loud.mp4")
