@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import openvino as ov
 
 from aiatrack.config import NetworkSettings
@@ -53,7 +54,7 @@ class ConvertedGraphs:
                 _log.debug("cached graph in %s cannot be read; converting anew", self._folder)
         if self._network is None:
             self._network = self._load()
-        model = convert_graph(self._network, name, self._signatures[name])
+        model = _as_stored(core, convert_graph(self._network, name, self._signatures[name]))
         if self._folder is not None:
             _keep(model, self._folder, name)
         return model
@@ -112,6 +113,23 @@ def _fingerprint(weights: Path) -> str:
         digest.update(source.read_bytes())
     digest.update(f"openvino {version('openvino')}, torch {version('torch')}".encode())
     return digest.hexdigest()[:32]
+
+
+def _as_stored(core: ov.Core, model: ov.Model) -> ov.Model:
+    """What a graph is once it has been stored and read: results must not depend on the cache.
+
+    A graph just converted carries hints that are not stored, such as which divisions must not become products
+    with a reciprocal. It would round otherwise, and a tracker that feeds on its own boxes can end elsewhere.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "graph.xml"
+            ov.save_model(model, path, compress_to_fp16=False)
+            constants = np.fromfile(path.with_suffix(".bin"), np.uint8)
+            return core.read_model(path.read_text(encoding="utf-8"), ov.Tensor(constants))
+    except (OSError, RuntimeError) as error:
+        _log.debug("cannot store a graph for a moment: %s", error)
+        return model
 
 
 def _keep(model: ov.Model, folder: Path, name: str) -> None:
