@@ -11,7 +11,6 @@ target itself once it is back. What a held box is worth is fitted last, to a run
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -19,14 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 from presence_figures import area_under_roc, calibration_error
-from presence_material import Clip, pack_clips, recovery_clips, synthetic_clips
+from presence_material import Clip, Followed, follow, pack_clips, recovery_clips, synthetic_clips
 from recognition_material import look_for_candidates
 
 from aiatrack.api import open_network
-from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.config import PresenceCalibration, Recognition, TrackingSettings, load_calibration
 from aiatrack.crop import CropWindow
-from aiatrack.tracking import MultiTracker, Network, TargetState
+from aiatrack.tracking import MultiTracker, Network
 from aiatrack.tracking.evidence import FEATURES, measure_evidence
 from aiatrack.tracking.following import JudgingFollowing, WatchfulFollowing, known_of
 from aiatrack.tracking.network import LocatedTargets
@@ -35,27 +33,11 @@ from aiatrack.tracking.target import Target
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+Judged = tuple[FloatArray, Followed]
 
 FIRST_SEED = 10_000
 MOMENTA = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
 _RIDGE = 1e-3
-
-
-@dataclass
-class Record:
-    """One target in one clip, frame 0 left out.
-
-    Attributes:
-        features: `(T, F)` of where it was followed to.
-        presence: `(T,)` as it was judged.
-        held: `(T,)` whether the box was held.
-        right: `(T,)` whether it was there and the box overlaps it by more than half.
-    """
-
-    features: FloatArray
-    presence: FloatArray
-    held: BoolArray
-    right: BoolArray
 
 
 class JudgingRecorder(JudgingFollowing):
@@ -100,54 +82,31 @@ def main() -> None:
         calibration = fit(records).replace(recognition=recognition)
         print(f"round {turn + 1}: {describe_fit(calibration, records)}", flush=True)
     clips = chain(synthetic_clips(seeds), painted)
-    held = [record for clip in clips for record in hold_clip(clip, network, settings, calibration)]
+    held = [target for clip in clips for target in hold_clip(clip, network, settings, calibration)]
     calibration = calibration.replace(
-        held_weight=fit_held(held), origin=_describe(str(options.model), [*records, *held])
+        held_weight=fit_held(held), origin=_describe(str(options.model), records)
     )
     options.output.write_text(_as_yaml(calibration), encoding="utf-8")
 
 
 def judge_clip(
     clip: Clip, network: Network, settings: TrackingSettings, calibration: PresenceCalibration
-) -> list[Record]:
-    """Follow all targets of a clip as the paper does."""
+) -> list[Judged]:
+    """Follow all targets of a clip as the paper does: features `(T, F)` of each, and what came of it."""
     settings = settings.replace(presence="judge")
     recorder = JudgingRecorder(settings, network.crop_size, PresenceModel(calibration))
-    records = _follow(clip, MultiTracker(network, settings, following=recorder))
-    for k, record in enumerate(records):
-        record.features = np.stack([rows[k] for rows in recorder.features])
-    return records
+    followed = follow(clip, MultiTracker(network, settings, following=recorder))
+    return list(zip(np.stack(recorder.features, axis=1), followed, strict=True))
 
 
 def hold_clip(
     clip: Clip, network: Network, settings: TrackingSettings, calibration: PresenceCalibration
-) -> list[Record]:
+) -> list[Followed]:
     """Follow all targets of a clip as long as they are believed to be there; a held box counts nothing."""
     settings = settings.replace(presence="on")
     model = PresenceModel(calibration.replace(held_weight=0.0))
     following = WatchfulFollowing(settings, network.crop_size, model)
-    return _follow(clip, MultiTracker(network, settings, following=following))
-
-
-def _follow(clip: Clip, tracker: MultiTracker) -> list[Record]:
-    frames = clip.frames()
-    first = next(frames)
-    for box in clip.boxes_xywh[0]:
-        tracker.add(first, box)
-    results = [list(tracker.update(frame).values()) for frame in frames]
-    records = []
-    for k in range(clip.boxes_xywh.shape[1]):
-        own = [found[k] for found in results]
-        boxes = np.array([result.box_xywh for result in own])
-        overlap = np.asarray(box_iou(xywh_to_xyxy(boxes), xywh_to_xyxy(clip.boxes_xywh[1:, k])))
-        record = Record(
-            np.empty((len(own), 0)),
-            np.array([result.presence for result in own], np.float64),
-            np.array([result.state is TargetState.LOST for result in own]),
-            np.nan_to_num(overlap) > 0.5,
-        )
-        records.append(record)
-    return records
+    return follow(clip, MultiTracker(network, settings, following=following))
 
 
 def fit_recognition(clips: Iterator[Clip], network: Network, settings: TrackingSettings) -> Recognition:
@@ -165,11 +124,11 @@ def fit_recognition(clips: Iterator[Clip], network: Network, settings: TrackingS
     return Recognition(bias=round(bias, 4), weights=_by_feature(weights))
 
 
-def fit(records: Sequence[Record]) -> PresenceCalibration:
+def fit(records: Sequence[Judged]) -> PresenceCalibration:
     """Fit what one frame says, and what the frames before add."""
     bias, weights = fit_logistic(
-        np.concatenate([record.features for record in records]),
-        np.concatenate([record.right for record in records]),
+        np.concatenate([features for features, _ in records]),
+        np.concatenate([followed.right for _, followed in records]),
     )
     fitted = PresenceCalibration(bias=round(bias, 4), weights=_by_feature(weights))
     candidates = [_fit_carried(fitted.replace(momentum=momentum), records) for momentum in MOMENTA]
@@ -177,7 +136,7 @@ def fit(records: Sequence[Record]) -> PresenceCalibration:
 
 
 def _fit_carried(
-    calibration: PresenceCalibration, records: Sequence[Record]
+    calibration: PresenceCalibration, records: Sequence[Judged]
 ) -> tuple[float, PresenceCalibration]:
     """Cross entropy and the calibration with its second regression fitted."""
     rows, hits = gather_carried(calibration, records)
@@ -192,28 +151,28 @@ def _fit_carried(
 
 
 def gather_carried(
-    calibration: PresenceCalibration, records: Sequence[Record]
+    calibration: PresenceCalibration, records: Sequence[Judged]
 ) -> tuple[FloatArray, BoolArray]:
     """For each frame evidence and what was carried, `(N, 2)`, and whether the box was right."""
     weights = np.array([calibration.weights[name] for name in FEATURES])
     model = PresenceModel(calibration)
     rows = []
-    for record in records:
+    for features, _ in records:
         carried = CERTAIN
-        for logit in record.features @ weights + calibration.bias:
+        for logit in features @ weights + calibration.bias:
             evidence = min(max(float(logit), -CERTAIN), CERTAIN)
             rows.append((evidence, carried))
             carried = model.carry(carried, evidence)
-    return np.array(rows), np.concatenate([record.right for record in records])
+    return np.array(rows), np.concatenate([followed.right for _, followed in records])
 
 
-def fit_held(records: Sequence[Record]) -> float:
+def fit_held(targets: Sequence[Followed]) -> float:
     """What to add to the logit of presence while a box is held, so that on average it is right."""
-    held = np.concatenate([record.held for record in records])
+    held = np.concatenate([target.lost for target in targets])
     if not held.any():
         return 0.0
-    presence = np.concatenate([record.presence for record in records])[held].clip(1e-6, 1 - 1e-6)
-    hits = np.concatenate([record.right for record in records])[held]
+    presence = np.concatenate([target.presence for target in targets])[held].clip(1e-6, 1 - 1e-6)
+    hits = np.concatenate([target.right for target in targets])[held]
     right = (hits.sum() + 1) / (len(hits) + 2)  # never 0 or 1
     logits = np.log(presence / (1 - presence))
     low, high = -10.0, 10.0
@@ -244,7 +203,7 @@ def fit_logistic(rows: FloatArray, hits: BoolArray) -> tuple[float, FloatArray]:
     return float(weights[0] - mean @ raw), raw
 
 
-def describe_fit(calibration: PresenceCalibration, records: Sequence[Record]) -> str:
+def describe_fit(calibration: PresenceCalibration, records: Sequence[Judged]) -> str:
     """Say how well the calibration tells right boxes from wrong ones on records."""
     rows, hits = gather_carried(calibration, records)
     weights = (calibration.evidence_weight, calibration.carried_weight)
@@ -259,8 +218,8 @@ def _by_feature(weights: FloatArray) -> dict[str, float]:
     return {name: round(float(weight), 4) for name, weight in zip(FEATURES, weights, strict=True)}
 
 
-def _describe(model: str, records: Sequence[Record]) -> str:
-    frames = sum(len(record.right) for record in records)
+def _describe(model: str, records: Sequence[Judged]) -> str:
+    frames = sum(len(features) for features, _ in records)
     return f"{Path(model).stem}, {frames} frames of {len(records)} targets, benchmarks/calibrate_presence.py"
 
 

@@ -14,46 +14,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from presence_figures import area_under_roc, calibration_error, reliability, write_reliability
-from presence_material import Clip, PaintedClip, recovery_clips, sequence_clips, synthetic_clips
+from presence_material import (
+    Clip,
+    PaintedClip,
+    follow,
+    recovery_clips,
+    sequence_clips,
+    synthetic_clips,
+)
 
 from aiatrack.api import open_network
-from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.config import TrackingSettings, calibration_names
 from aiatrack.crop import Image
 from aiatrack.evaluation.running import validate_tracker
-from aiatrack.tracking import MultiTracker, Network, Tracker, TrackResult
-from aiatrack.tracking.target import TargetState
+from aiatrack.tracking import MultiTracker, Network, Tracker
 
 FloatArray = npt.NDArray[np.float64]
 PARTS = ("absence", "painted", "recovery", "harm")
 _FRAMES_TO_RECOVER = 15
-
-
-@dataclass(frozen=True)
-class Followed:
-    """One target through one clip, frame 0 left out.
-
-    Attributes:
-        overlap: `(T,)` IoU with the true box, NaN where the target is absent.
-        presence: `(T,)`, NaN with presence off.
-        lost: `(T,)` whether the box was held.
-        recovered: `(T,)` whether it was found again in this frame.
-    """
-
-    overlap: FloatArray
-    presence: FloatArray
-    lost: npt.NDArray[np.bool_]
-    recovered: npt.NDArray[np.bool_]
-
-    @property
-    def absent(self) -> npt.NDArray[np.bool_]:
-        """`(T,)`."""
-        return np.isnan(self.overlap)
-
-    @property
-    def right(self) -> npt.NDArray[np.bool_]:
-        """`(T,)` there and well boxed."""
-        return self.overlap > 0.5
 
 
 def main() -> None:
@@ -100,38 +78,11 @@ def _read_value(text: str) -> float | str:
         return text
 
 
-def follow(clip: Clip, network: Network, settings: TrackingSettings) -> list[Followed]:
-    """Follow all targets of a clip."""
-    tracker = MultiTracker(network, settings)
-    results: list[list[TrackResult]] = []
-    for index, frame in enumerate(clip.frames()):
-        if index == 0:
-            for box in clip.boxes_xywh[0]:
-                tracker.add(frame, box)
-        else:
-            results.append(list(tracker.update(frame).values()))
-    return [
-        _compare([found[k] for found in results], clip.boxes_xywh[1:, k])
-        for k in range(clip.boxes_xywh.shape[1])
-    ]
-
-
-def _compare(results: Sequence[TrackResult], truth_xywh: FloatArray) -> Followed:
-    boxes = np.array([result.box_xywh for result in results])
-    overlap = np.asarray(box_iou(xywh_to_xyxy(boxes), xywh_to_xyxy(truth_xywh)))
-    return Followed(
-        np.where(np.isfinite(truth_xywh).all(axis=1), overlap, np.nan),
-        np.array([np.nan if result.presence is None else result.presence for result in results]),
-        np.array([result.state is TargetState.LOST for result in results]),
-        np.array([result.state is TargetState.RECOVERED for result in results]),
-    )
-
-
 def report_absence(
     name: str, clips: Sequence[Clip] | Iterator[Clip], network: Network, settings: TrackingSettings
 ) -> list[tuple[float, float, int]]:
     """Print how well presence tells right boxes from wrong ones; returns the reliability curve."""
-    followed = [target for clip in clips for target in follow(clip, network, settings)]
+    followed = [target for clip in clips for target in follow(clip, MultiTracker(network, settings))]
     presence = np.concatenate([target.presence for target in followed])
     right = np.concatenate([target.right for target in followed])
     absent = np.concatenate([target.absent for target in followed])
@@ -157,7 +108,8 @@ def report_recovery(films: int, lookalikes: int, network: Network, settings: Tra
         cases = []
         false = 0
         for clip in recovery_clips(range(films), lookalikes):
-            for k, target in enumerate(follow(clip, network, settings.replace(presence=presence))):
+            tracker = MultiTracker(network, settings.replace(presence=presence))
+            for k, target in enumerate(follow(clip, tracker)):
                 gone, back = clip.absence_of(k)
                 if not target.right[: gone - 1].any() or not clip.has_jumped(k):
                     continue

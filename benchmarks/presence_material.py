@@ -1,4 +1,4 @@
-"""Clips with exact truth about absence, for calibrating and measuring presence.
+"""Clips with exact truth about absence, for calibrating and measuring presence, and how they are followed.
 
 Two kinds: films of the synthetic world whose targets come and go, and real clips out of which the target is
 painted for stretches of frames. Nothing is stored: both are computed as they are read.
@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.data.readers.json_lines import read_json_lines
 from aiatrack.data.synthetic import SyntheticWorld, SyntheticWorldSettings
+from aiatrack.tracking import MultiTracker, TargetState, TrackResult
 
 Frame = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float64]
@@ -197,11 +199,8 @@ class RecoveryClip(SyntheticClip):
 
     def absence_of(self, target: int) -> tuple[int, int]:
         """First frame without a target, and the first with it again."""
-        absent = np.flatnonzero(np.isnan(self.boxes_xywh[:, target, 0]))
         # Occluders may hide it for a moment at other times: the longest stretch is the absence.
-        stretches = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
-        longest = max(stretches, key=len)
-        return int(longest[0]), int(longest[-1]) + 1
+        return longest_absence(self.boxes_xywh[:, target, 0])
 
     def has_jumped(self, target: int) -> bool:
         """Whether it came back at least half the frame's shorter side away, within the film."""
@@ -235,3 +234,67 @@ def recovery_clips(seeds: Sequence[int], lookalikes: int) -> Iterator[RecoveryCl
                 absence_kind="vanish",
             )
         )
+
+
+def longest_absence(left: npt.NDArray[np.float64]) -> tuple[int, int]:
+    """First frame of a target's longest absence, and the first with it again; both `T` where it has none.
+
+    Args:
+        left: `(T,)` NaN where it is absent.
+    """
+    absent = np.flatnonzero(np.isnan(left))
+    if not len(absent):
+        return len(left), len(left)
+    longest = max(np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1), key=len)
+    return int(longest[0]), int(longest[-1]) + 1
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One target through one clip, frame 0 left out.
+
+    Attributes:
+        overlap: `(T,)` IoU with the true box, NaN where the target is absent.
+        presence: `(T,)`, NaN with presence off.
+        lost: `(T,)` whether the box was held.
+        recovered: `(T,)` whether it was found again in this frame.
+    """
+
+    overlap: npt.NDArray[np.float64]
+    presence: npt.NDArray[np.float64]
+    lost: npt.NDArray[np.bool_]
+    recovered: npt.NDArray[np.bool_]
+
+    @property
+    def absent(self) -> npt.NDArray[np.bool_]:
+        """`(T,)`."""
+        return np.isnan(self.overlap)
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """`(T,)` there and well boxed."""
+        return self.overlap > 0.5
+
+
+def follow(clip: Clip, tracker: MultiTracker) -> list[Followed]:
+    """Follow all targets of a clip with a tracker that follows none yet."""
+    frames = clip.frames()
+    first = next(frames)
+    for box in clip.boxes_xywh[0]:
+        tracker.add(first, box)
+    results = [list(tracker.update(frame).values()) for frame in frames]
+    return [
+        _compare([found[k] for found in results], clip.boxes_xywh[1:, k])
+        for k in range(clip.boxes_xywh.shape[1])
+    ]
+
+
+def _compare(results: Sequence[TrackResult], truth_xywh: Boxes) -> Followed:
+    boxes = np.array([result.box_xywh for result in results])
+    overlap = np.asarray(box_iou(xywh_to_xyxy(boxes), xywh_to_xyxy(truth_xywh)))
+    return Followed(
+        np.where(np.isfinite(truth_xywh).all(axis=1), overlap, np.nan),
+        np.array([np.nan if result.presence is None else result.presence for result in results]),
+        np.array([result.state is TargetState.LOST for result in results]),
+        np.array([result.state is TargetState.RECOVERED for result in results]),
+    )

@@ -1,19 +1,19 @@
 """Looks at all that could be taken for a target while it is away, and at the target once it is back."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
-from presence_material import Clip
+from presence_material import Clip, longest_absence
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import CropWindow, Image, clip_to_frame, crop_window, cut_regions
 from aiatrack.tracking import Network
-from aiatrack.tracking.evidence import FEATURES, Known, measure_evidence
+from aiatrack.tracking.evidence import FEATURES, measure_evidence
+from aiatrack.tracking.following import are_same, known_of, start_watch
 from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.network import Reference
 from aiatrack.tracking.searching import tile_frame
+from aiatrack.tracking.target import Target
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -22,9 +22,6 @@ _EVERY = 5
 """Frames from one search for a target to the next."""
 _FRAMES_AFTER = 25
 """How long it is searched for once it is back."""
-_MOMENTUM = 0.8
-_SAME = 0.3
-"""IoU of a second look with the first: what a candidate must keep to be one (see `tracking.following`)."""
 
 
 class _Sought:
@@ -35,25 +32,22 @@ class _Sought:
     ) -> None:
         self._network, self._settings = network, settings
         reference = self._reference(frame, box_xywh)
-        self.memory = ReferenceMemory.begin(
+        memory = ReferenceMemory.begin(
             reference, capacity=settings.memory_capacity, ensemble_size=settings.ensemble_size
         )
-        self.recent = reference.embedding.astype(np.float64)
-        self.box_xywh = box_xywh
+        self.target = Target(box_xywh, memory, start_watch(box_xywh, memory.appearance))
 
     def see(self, frame: Image, box_xywh: FloatArray) -> None:
         """It is there."""
-        embedding = self._reference(frame, box_xywh).embedding
-        self.recent = _MOMENTUM * self.recent + (1 - _MOMENTUM) * embedding
-        self.box_xywh = box_xywh
+        watch = self.target.watch
+        watch.learn(self._reference(frame, box_xywh).embedding, watch.usual)
+        watch.believed_xywh = box_xywh
 
     def look(self, frame: Image, boxes_xywh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Boxes `(B, 4)` px and features `(B, F)` of what is found around boxes, by frame 0 alone."""
         windows = [self._window(box) for box in boxes_xywh]
         search = self._network.encode(*cut_regions(frame, windows, "rgb"))
-        located = self._network.locate(search, [self.memory.first_reference] * len(windows))
-        size = float(np.sqrt(self.box_xywh[2:].prod()))
-        known = [Known(self.memory.appearance, self.recent, size / window.side) for window in windows]
+        located = self._network.locate(search, [self.target.memory.first_reference] * len(windows))
         found = [
             clip_to_frame(
                 window.to_frame(box.astype(np.float64)),
@@ -63,6 +57,7 @@ class _Sought:
             )
             for window, box in zip(windows, located.boxes_xywh, strict=True)
         ]
+        known = [known_of(self.target, window) for window in windows]
         return np.array(found), measure_evidence(located, known)
 
     def _reference(self, frame: Image, box_xywh: FloatArray) -> Reference:
@@ -77,7 +72,7 @@ class _Sought:
 def look_for_candidates(
     clip: Clip, network: Network, settings: TrackingSettings
 ) -> tuple[FloatArray, BoolArray]:
-    """Search for every target from its first absence on, as a tracker does that has lost it.
+    """Search for every target from its longest absence on, as a tracker does that has lost it.
 
     Returns:
         `(N, F)` features of second looks, and `(N,)` whether they saw the target; neither half of it.
@@ -86,7 +81,7 @@ def look_for_candidates(
     sought: list[_Sought] = []
     rows: list[FloatArray] = []
     hits: list[BoolArray] = []
-    away = [_first_absence(clip.boxes_xywh[:, k, 0]) for k in range(clip.boxes_xywh.shape[1])]
+    away = [longest_absence(clip.boxes_xywh[:, k, 0]) for k in range(clip.boxes_xywh.shape[1])]
     for index, frame in enumerate(clip.frames()):
         for k, box in enumerate(clip.boxes_xywh[index]):
             gone, back = away[k]
@@ -105,35 +100,23 @@ def look_for_candidates(
 
 
 def _search(
-    target: _Sought,
+    sought: _Sought,
     frame: Image,
     true_xywh: FloatArray,
     settings: TrackingSettings,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """Features of second looks that saw what the first did, and their IoU with the target, 0 without it."""
-    places, _ = target.look(frame, tile_frame(target.box_xywh, frame.shape, settings))
+    tiles = tile_frame(sought.target.watch.believed_xywh, frame.shape, settings)
+    places, _ = sought.look(frame, tiles)
     is_there = bool(np.isfinite(true_xywh).all())
     if is_there:
         # As a first look would have it, had there been a tile around it.
         size = np.sqrt(true_xywh[2:].prod())
         near = np.concatenate((true_xywh[:2] + rng.normal(0, 0.3 * size, 2), true_xywh[2:]))
         places = np.concatenate((places, near[None]))
-    found, features = target.look(frame, places)
-    same = _paired_iou(found, places) >= _SAME
-    overlap = _paired_iou(found, true_xywh[None]) if is_there else np.zeros(len(found))
+    found, features = sought.look(frame, places)
+    same = are_same(found, places)
+    truth = xywh_to_xyxy(true_xywh[None])
+    overlap = np.asarray(box_iou(xywh_to_xyxy(found), truth)) if is_there else np.zeros(len(found))
     return features[same], overlap[same]
-
-
-def _paired_iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.asarray(box_iou(xywh_to_xyxy(a), xywh_to_xyxy(b)), np.float64)
-
-
-def _first_absence(left: FloatArray) -> tuple[int, int]:
-    """First frame without the target and first with it again; the end of the clip where there is none."""
-    absent: Sequence[int] = np.flatnonzero(np.isnan(left)).tolist()
-    if not absent:
-        return len(left), len(left)
-    gone = absent[0]
-    present = np.flatnonzero(np.isfinite(left[gone:]))
-    return gone, gone + int(present[0]) if len(present) else len(left)

@@ -27,7 +27,7 @@ class TrackingSettings(FrozenSettings):
     presence: Literal["on", "judge", "off"] = "off"
     """`judge`: say how probable it is that the target is there, and follow as the paper does; `on`: act on it
     as well: search for a target that is lost; `off`: neither. Settings of losing, searching and recovering
-    count only when it is on."""
+    count only when it is on; suspecting decides what is learned when judging, too."""
     calibration: str = "generic"
     """What turns the network's outputs into a probability: a shipped calibration (`lite`, `nano`, `generic`
     for other weights) or a YAML file of one."""
@@ -49,7 +49,8 @@ class TrackingSettings(FrozenSettings):
     search_growth_steps: int = Field(3, ge=0)
     """... for so many frames; after them, tiles of the whole frame are searched."""
     search_budget: int = Field(4, ge=2)
-    """Regions that are looked at for a lost target in one frame at most; one that is followed takes one."""
+    """Regions that are looked at for a lost target in one frame at most; one that is followed takes one, or,
+    while it is suspected, at most one more than a lost one."""
     tile_growth: float = Field(1.5, ge=0.5, le=4)
     """Side of a tile over that of the normal search region: larger ones are fewer, and less exact."""
     min_presence_to_recover: float = Field(0.6, ge=0, le=1)

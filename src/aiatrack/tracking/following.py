@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.config import TrackingSettings
@@ -18,7 +19,6 @@ from aiatrack.tracking.presence import CERTAIN, PresenceModel, logistic
 from aiatrack.tracking.searching import search_windows
 from aiatrack.tracking.target import FloatArray, Target, TargetState, Watch
 
-_RECENT_MOMENTUM = 0.8
 _MIN_PRESENCE_OF_RECENT = 0.7
 """From which a frame counts towards what is usual: what the target looks like, how surely it is found."""
 _USUAL_AT_FIRST = 2.0
@@ -168,8 +168,7 @@ class JudgingFollowing:
             return presence
         watch.state, watch.believed_xywh = TargetState.TRACKED, found.box_xywh
         if presence >= _MIN_PRESENCE_OF_RECENT and not watch.is_suspected:
-            watch.recent = _RECENT_MOMENTUM * watch.recent + (1 - _RECENT_MOMENTUM) * found.embedding
-            watch.usual = _RECENT_MOMENTUM * watch.usual + (1 - _RECENT_MOMENTUM) * found.evidence
+            watch.learn(found.embedding, found.evidence)
         return presence
 
     def _suspect(self, watch: Watch, found: Finding) -> None:
@@ -188,7 +187,7 @@ class WatchfulFollowing(JudgingFollowing):
     """Follows while the target is believed to be there; holds its box when it is not.
 
     It looks elsewhere as well once something is amiss: while the target is lost, and while it is suspected of
-    being another thing, that is since it was found far less surely than usual, until it is as usual again.
+    being another thing, that is since it was found far less surely than usual, until it is recognised.
     """
 
     def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
@@ -269,7 +268,9 @@ class WatchfulFollowing(JudgingFollowing):
             watch.candidate_xywh = elsewhere[0].box_xywh
             return elsewhere[0] if watch.looks >= self._settings.looks_to_recover else None
         watch.candidate_xywh, watch.looks = None, 0
-        others = [one for one in elsewhere if followed is None or not _is_same(one, followed.box_xywh)]
+        others = [
+            one for one in elsewhere if followed is None or not are_same(one.box_xywh, followed.box_xywh)
+        ]
         rival = max(others, key=lambda finding: finding.evidence, default=None)
         if rival and logistic(rival.evidence) >= self._settings.min_presence_of_candidate:
             watch.candidate_xywh = rival.box_xywh
@@ -281,11 +282,11 @@ class WatchfulFollowing(JudgingFollowing):
         if watch.candidate_xywh is None or not recognised:
             return False
         if followed is not None and (
-            _is_same(found, followed.box_xywh)
+            are_same(found.box_xywh, followed.box_xywh)
             or found.recognition < followed.recognition + self._settings.recognition_to_switch
         ):
             return False
-        return _is_same(found, watch.candidate_xywh)
+        return bool(are_same(found.box_xywh, watch.candidate_xywh))
 
     def _is_seen(self, found: Finding) -> bool:
         return logistic(found.evidence) >= self._settings.min_presence_to_recover
@@ -305,9 +306,9 @@ class WatchfulFollowing(JudgingFollowing):
         return Verdict(found.box_xywh, found.score, False, presence, watch.state)
 
 
-def _is_same(found: Finding, box_xywh: FloatArray) -> bool:
-    """Whether two looks found the same thing, allowing for a frame's motion."""
-    return bool(box_iou(xywh_to_xyxy(found.box_xywh), xywh_to_xyxy(box_xywh)) >= _LEAST_OVERLAP_OF_LOOKS)
+def are_same(a_xywh: FloatArray, b_xywh: FloatArray) -> npt.NDArray[np.bool_]:
+    """Whether two looks found the same thing, for paired `(..., 4)` boxes, allowing for a frame's motion."""
+    return np.asarray(box_iou(xywh_to_xyxy(a_xywh), xywh_to_xyxy(b_xywh)) >= _LEAST_OVERLAP_OF_LOOKS)
 
 
 def start_watch(box_xywh: FloatArray, appearance: FloatArray) -> Watch:

@@ -174,6 +174,7 @@ class MultiTracker:
         self.latest = {
             id: self._judge(id, list(group)) for id, group in groupby(sights, key=lambda sight: sight.target)
         }
+        # Where a target was looked for in several places, only the first, on its path, can be remembered.
         first = {sight.target: sight for sight in reversed(sights)}
         self._remember([sight for id, sight in first.items() if self.latest[id].remembered])
         return dict(self.latest)

@@ -13,6 +13,9 @@ from aiatrack.tracking.memory import ReferenceMemory
 TargetId = int | str
 FloatArray = npt.NDArray[np.floating[Any]]
 
+_MOMENTUM = 0.8
+"""Share of what was usual before that stays when a frame is learned from."""
+
 
 class TargetState(str, Enum):
     """What the tracker makes of a target in one frame."""
@@ -69,7 +72,7 @@ class Watch:
         frames_in_doubt: how many in a row spoke against it.
         is_suspected: whether what is followed may have become another thing.
         remembered_suspected: how many references were remembered meanwhile.
-        frames_searched: for how many frames it has been searched for elsewhere.
+        frames_searched: for how many frames it has been suspected or lost.
         sights: in how many frames in a row a lost target seemed to be where it was followed to.
         next_tile: which tile of the frame to search next.
         candidate_xywh: `(4,)` where else it was perhaps found in the last frame, px of the frame.
@@ -100,6 +103,11 @@ class Watch:
     def is_followed(self) -> bool:
         """Whether its box is the one that was found, not held."""
         return self.state is not TargetState.LOST
+
+    def learn(self, appearance: FloatArray, evidence: float) -> None:
+        """Take a frame in which the target surely was for what is usual."""
+        self.recent = _MOMENTUM * self.recent + (1 - _MOMENTUM) * appearance
+        self.usual = _MOMENTUM * self.usual + (1 - _MOMENTUM) * evidence
 
     def begin_search(self) -> None:
         """From the held box outwards."""
