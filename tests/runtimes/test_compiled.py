@@ -77,6 +77,23 @@ def test_batches_share_the_graph_of_the_next_power_of_two():
             answers(compiled, 2, 2)
 
 
+def test_remembering_a_few_takes_the_graph_of_what_was_encoded_and_no_more_memory():
+    compiled, eager = (
+        CompiledNetwork(module(), CPU, backend="eager", warm_up_ensembles=0),
+        EagerNetwork(module(), CPU),
+    )
+    answers(compiled, 4, 2)
+    crops, padding, boxes = inputs(4)
+    with torch.compiler.set_stance("fail_on_recompile"):
+        ours, theirs = (
+            network.remember(network.encode(crops, padding), [2], boxes[2:3]) for network in (compiled, eager)
+        )
+    np.testing.assert_allclose(ours[0].embedding, theirs[0].embedding, atol=1e-5)
+    keys = ours[0].short_term.keys
+    torch.testing.assert_close(keys, theirs[0].short_term.keys, atol=1e-5, rtol=1e-5)
+    assert keys.untyped_storage().nbytes() == keys.nbytes
+
+
 def test_tracking_one_target_compiles_nothing_after_the_warm_up():
     compiled = CompiledNetwork(module(), CPU, backend="eager", warm_up_ensembles=3)
     frames = np.random.default_rng(3).integers(0, 256, (8, 90, 120, 3), dtype=np.uint8)

@@ -3,8 +3,6 @@
 V views, S the crop's size, O overlays.
 """
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,14 +13,12 @@ from aiatrack.data.compression import compress
 from aiatrack.data.images import FlatImages
 from aiatrack.data.stacked_plans import StackedPlans
 
-_UPLOAD_PIXELS = 1 << 25
-
 
 class TorchRenderer:
     """Holds all images of a corpus on a device and draws batches of plans there."""
 
     def __init__(
-        self, images: FlatImages, *, crop_size: int, device: torch.device, views_at_once: int = 96
+        self, images: FlatImages, *, crop_size: int, device: torch.device, views_at_once: int | None = None
     ) -> None:
         """Upload the images, four bytes a pixel.
 
@@ -30,15 +26,19 @@ class TorchRenderer:
             images: the corpus's images.
             crop_size: S, px.
             device: where to draw.
-            views_at_once: crops drawn together; more are faster until memory runs out.
+            views_at_once: crops drawn together; more are faster until memory runs out. None: what a tenth of
+                the memory that the images leave free has room for.
         """
-        self.crop_size, self.device, self.views_at_once = crop_size, device, views_at_once
+        self.crop_size, self.device = crop_size, device
         self._pixels, start = _upload(images, device)
+        self.views_at_once = views_at_once or _views_that_fit(crop_size, device)
         self._start = start.to(device)
-        self._size = torch.from_numpy(images.size).to(device)
+        self._size = torch.from_numpy(images.size).int().to(device)
         self._noise = torch.from_numpy(noise_tile()).to(device)
-        column, row = torch.meshgrid(torch.arange(crop_size), torch.arange(crop_size), indexing="xy")
-        self._column, self._row = column.flatten().float().to(device), row.flatten().float().to(device)
+        places = torch.meshgrid(torch.arange(crop_size), torch.arange(crop_size), indexing="xy")
+        self._points = torch.stack(places).flatten(1).float().to(device)  # (2, S * S) column and row
+        # A chain of sixty small operations on large arrays: in one kernel, memory is passed through once.
+        self._add_sample = torch.compile(_add_sample, dynamic=True) if device.type == "cuda" else _add_sample
 
     @torch.no_grad()
     def render(self, plans: StackedPlans) -> SampleBatch:
@@ -71,25 +71,26 @@ class TorchRenderer:
         views, size = len(plans.image), self.crop_size
         crops = torch.empty((views, size, size, 3), dtype=torch.uint8, device=self.device)
         padding = torch.empty((views, size, size), dtype=torch.bool, device=self.device)
-        for samples, chosen in self._chunks(plans.samples):
-            place = self._move(chosen)
-            crops[place], padding[place] = self._render_views(plans, chosen, samples)
+        for chosen in torch.split(torch.arange(views), self.views_at_once):
+            place = slice(int(chosen[0]), int(chosen[-1]) + 1)
+            crops[place], padding[place] = self._render_views(plans, chosen)
         return crops, padding
 
     def _move(self, tensor: Tensor) -> Tensor:
+        """Copy to the device, from locked memory: from other memory it would wait for the GPU to be idle."""
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()
         return tensor.to(self.device, non_blocking=True)
 
-    def _chunks(self, samples: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Group views by how often each pixel is sampled, and cut the groups to what is drawn at once."""
-        for count in torch.unique(samples).tolist():
-            for chosen in torch.split(torch.nonzero(samples == count).flatten(), self.views_at_once):
-                yield int(count), chosen
-
-    def _render_views(self, plans: StackedPlans, chosen: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-        inverse = self._move(plans.inverse[chosen])
-        image = self._move(plans.image[chosen])
-        pixels = self._sample(image, inverse, samples)[..., :3]
-        self._lay_over(pixels, plans, chosen, samples)
+    def _render_views(self, plans: StackedPlans, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        laid_over = torch.nonzero(torch.isin(plans.overlay_view, chosen)).flatten()
+        beneath = torch.searchsorted(chosen, plans.overlay_view[laid_over])
+        images = torch.cat((plans.image[chosen], plans.overlay_image[laid_over]))
+        inverse = torch.cat((plans.inverse[chosen], plans.overlay_inverse[laid_over]))
+        samples = plans.samples[chosen]
+        layers = self._sample(images, inverse, torch.cat((samples, samples[beneath])))
+        pixels = layers[: len(chosen), ..., :3]
+        self._lay_over(pixels, layers[len(chosen) :], beneath, plans, laid_over)
         pixels = _recolour(pixels, self._move(plans.colour[chosen]))
         self._blur(pixels, plans, chosen)
         self._add_noise(pixels, plans, chosen)
@@ -98,60 +99,40 @@ class TorchRenderer:
             place = self._move(compressed)
             quality = self._move(plans.quality[chosen[compressed]])
             pixels[place] = compress(pixels[place].round(), quality)
-        outside = self._padding(image, inverse)
+        outside = self._padding(self._move(plans.image[chosen]), self._move(plans.inverse[chosen]))
         pixels.masked_fill_(outside[..., None], 0)
         return pixels.round_().to(torch.uint8), outside
 
-    def _places(
-        self, inverse: Tensor, shift: tuple[float, float] = (0.0, 0.0)
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Where each pixel of each crop lies in its image: x, y, and the depth, `(V, S * S)` each."""
-        column, row = self._column + shift[0], self._row + shift[1]
-        # term by term: as a matrix product it could run in TF32, which is a third of a pixel off
-        rows = inverse[:, :, 0, None] * column + inverse[:, :, 1, None] * row + inverse[:, :, 2, None]
-        x, y, depth = rows.unbind(1)
-        return x, y, depth
+    def _sample(self, images: Tensor, inverse: Tensor, samples: Tensor) -> Tensor:
+        """Mean of `samples` x `samples` bilinear samples per pixel of L layers, all arguments on the CPU.
 
-    def _sample(self, image: Tensor, inverse: Tensor, samples: int) -> Tensor:
-        """Mean of `samples` x `samples` bilinear samples per pixel, `(V, S, S, 4)` float, grey levels."""
-        shifts = [(step + 0.5) / samples - 0.5 for step in range(samples)]
-        total = self._sample_once(image, inverse, (shifts[0], shifts[0]))
-        for dy in shifts:
-            for dx in shifts:
-                if (dx, dy) != (shifts[0], shifts[0]):
-                    total += self._sample_once(image, inverse, (dx, dy))
-        return total.div_(samples**2).view(len(image), self.crop_size, self.crop_size, 4)
+        Returns:
+            `(L, S, S, 4)` float, grey levels.
+        """
+        # Those sampled most come first, so that who takes part in a round is always a beginning of the whole.
+        samples, order = torch.sort(samples, descending=True, stable=True)
+        chosen = self._move(images[order])
+        start, size = self._start[chosen], self._size[chosen]
+        total = torch.zeros((len(images), self.crop_size**2, 4), device=self.device)
+        for step in range(int(samples[0]) ** 2):
+            count = int((samples**2 > step).sum())
+            shifted = self._move(_shifted(inverse[order[:count]], samples[:count], step))
+            placed = (start[:count], size[:count])
+            total[:count] = self._add_sample(total[:count], self._pixels, placed, shifted, self._points)
+        total.div_(self._move(samples**2)[:, None, None])
+        return total.view(-1, self.crop_size, self.crop_size, 4)[self._move(torch.argsort(order))]
 
-    def _sample_once(self, image: Tensor, inverse: Tensor, shift: tuple[float, float]) -> Tensor:
-        x, y, depth = self._places(inverse, shift)
-        depth = torch.where(depth > 1e-6, depth, torch.inf)
-        behind = torch.isinf(depth)
-        x, y = torch.where(behind, -9.0, x / depth), torch.where(behind, -9.0, y / depth)
-        width, height = self._size[image].unsqueeze(-1).unbind(1)
-        left, top = x.floor(), y.floor()
-        right_share, low_share = x - left, y - top
-        column, row = left.long(), top.long()
-        start = self._start[image, None]
-        total = torch.zeros((*x.shape, 4), device=x.device)
-        for dy, row_share in ((0, 1 - low_share), (1, low_share)):
-            for dx, column_share in ((0, 1 - right_share), (1, right_share)):
-                i, j = row + dy, column + dx
-                inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
-                pixel = torch.where(inside, start + i * width + j, 0)
-                values = self._pixels[pixel].unsqueeze(-1).view(torch.uint8)
-                total.addcmul_(values, (row_share * column_share * inside).unsqueeze(-1))
-        return total
-
-    def _lay_over(self, pixels: Tensor, plans: StackedPlans, chosen: Tensor, samples: int) -> None:
-        """Blend the overlays of the chosen views into `pixels`, from the lowest to the highest."""
-        ours = torch.isin(plans.overlay_view, chosen)
-        for rank in torch.unique(plans.overlay_rank[ours]).tolist():
-            rows = torch.nonzero(ours & (plans.overlay_rank == rank)).flatten()
-            place = self._move(torch.searchsorted(chosen, plans.overlay_view[rows]))
-            image, inverse = self._move(plans.overlay_image[rows]), self._move(plans.overlay_inverse[rows])
-            layer = self._sample(image, inverse, samples)
-            colours = _recolour(layer[..., :3], self._move(plans.overlay_colour[rows]))
-            pixels[place] = torch.lerp(pixels[place], colours, layer[..., 3:] / 255)
+    def _lay_over(
+        self, pixels: Tensor, layers: Tensor, beneath: Tensor, plans: StackedPlans, rows: Tensor
+    ) -> None:
+        """Blend overlays (`rows` of the plans, drawn as `layers`) into the views `beneath`, bottom up."""
+        if not len(rows):
+            return
+        colours = _recolour(layers[..., :3], self._move(plans.overlay_colour[rows]))
+        for rank in torch.unique(plans.overlay_rank[rows]).tolist():
+            ours = torch.nonzero(plans.overlay_rank[rows] == rank).flatten()
+            place, ours = self._move(beneath[ours]), self._move(ours)
+            pixels[place] = torch.lerp(pixels[place], colours[ours], layers[ours, ..., 3:] / 255)
 
     def _blur(self, pixels: Tensor, plans: StackedPlans, chosen: Tensor) -> None:
         rows = torch.nonzero(torch.isin(plans.blurred_view, chosen)).flatten()
@@ -163,7 +144,9 @@ class TorchRenderer:
         planes = pixels[place].permute(0, 3, 1, 2).reshape(1, count * 3, *pixels.shape[1:3])
         planes = F.pad(planes, (side // 2,) * 4, mode="replicate")
         weights = kernels.repeat_interleave(3, dim=0).unsqueeze(1)
-        blurred = F.conv2d(planes, weights, groups=count * 3)
+        # Their number changes with every batch: cuDNN, told to benchmark, would try its ways each time.
+        with torch.backends.cudnn.flags(enabled=False):
+            blurred = F.conv2d(planes, weights, groups=count * 3)
         pixels[place] = blurred.view(count, 3, *pixels.shape[1:3]).permute(0, 2, 3, 1)
 
     def _add_noise(self, pixels: Tensor, plans: StackedPlans, chosen: Tensor) -> None:
@@ -180,10 +163,68 @@ class TorchRenderer:
 
     def _padding(self, image: Tensor, inverse: Tensor) -> Tensor:
         """Where crops show nothing of their images, `(V, S, S)` bool; see `padding_of` in `render_opencv`."""
-        x, y, depth = self._places(inverse)
+        x, y, depth = _places(inverse, self._points)
         last = (self._size[image] - 1).to(x)
         outside = (depth <= 1e-6) | (x < 0) | (y < 0) | (x > last[:, :1] * depth) | (y > last[:, 1:] * depth)
         return outside.view(-1, self.crop_size, self.crop_size)
+
+
+def _shifted(inverse: Tensor, samples: Tensor, step: int) -> Tensor:
+    """Transforms `(L, 3, 3)` of crops moved to where the `step`th of their samples x samples points lies."""
+    row, column = torch.div(step, samples, rounding_mode="floor"), step % samples
+    dy, dx = ((place + 0.5) / samples - 0.5 for place in (row, column))
+    moved = inverse.clone()
+    moved[:, :, 2] += inverse[:, :, 0] * dx[:, None] + inverse[:, :, 1] * dy[:, None]
+    return moved
+
+
+def _places(inverse: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where points of each crop, `(2, N)`, lie in its image: x, y, and the depth, `(V, N)` each."""
+    column, row = points
+    # term by term: as a matrix product it could run in TF32, which is a third of a pixel off
+    rows = inverse[:, :, 0, None] * column + inverse[:, :, 1, None] * row + inverse[:, :, 2, None]
+    x, y, depth = rows.unbind(1)
+    return x, y, depth
+
+
+def _add_sample(
+    total: Tensor, pixels: Tensor, placed: tuple[Tensor, Tensor], inverse: Tensor, points: Tensor
+) -> Tensor:
+    """Return `total` plus one bilinear sample at each of N points of V crops.
+
+    Args:
+        total: `(V, N, 4)` grey levels.
+        pixels: all images, four bytes each, as int32.
+        placed: where each crop's image begins, `(V,)`, and its width and height, `(V, 2)`.
+        inverse: `(V, 3, 3)` from index coordinates of the crop to those of the image.
+        points: `(2, N)` column and row.
+    """
+    start, size = placed
+    x, y, depth = _places(inverse, points)
+    behind = depth <= 1e-6
+    depth = torch.where(behind, 1.0, depth)
+    x, y = torch.where(behind, -9.0, x / depth), torch.where(behind, -9.0, y / depth)
+    width, height = size[:, :1], size[:, 1:]
+    left, top = x.floor(), y.floor()
+    right_share, low_share = x - left, y - top
+    left, top = left.int(), top.int()
+    bits = torch.arange(0, 32, 8, device=total.device, dtype=torch.int32)
+    for dy, row_share in ((0, 1 - low_share), (1, low_share)):
+        for dx, column_share in ((0, 1 - right_share), (1, right_share)):
+            i, j = top + dy, left + dx
+            inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
+            pixel = pixels[torch.where(inside, start[:, None] + i * width + j, 0)]
+            channels = ((pixel.unsqueeze(-1) >> bits) & 255).float()
+            total = total + channels * (row_share * column_share * inside).unsqueeze(-1)
+    return total
+
+
+def _views_that_fit(crop_size: int, device: torch.device) -> int:
+    if device.type != "cuda":
+        return 96
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    # four float32 channels, and about a dozen arrays of that size at a time
+    return max(16, int(free_bytes * 0.1) // (crop_size**2 * 4 * 4 * 12))
 
 
 def _recolour(pixels: Tensor, colour: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -196,9 +197,22 @@ def _load_ahead(batches: Dataset[_Batch], settings: DataSettings, start_step: in
         prefetch_factor=settings.prefetch if settings.workers else None,
         persistent_workers=settings.workers > 0,
         worker_init_fn=_one_thread if settings.workers else None,
-        multiprocessing_context="spawn" if settings.workers else None,
+        multiprocessing_context=_worker_context() if settings.workers else None,
     )
     yield from loader
+
+
+def _worker_context() -> BaseContext:
+    """How workers start: forked from a server that has imported this module once, where there is fork.
+
+    A fork of this process would not survive CUDA and its threads. Spawned, each worker imports PyTorch for
+    itself, and they do so in turn, since a process is not started before the last one has read its sampler.
+    """
+    if "forkserver" not in torch.multiprocessing.get_all_start_methods():
+        return torch.multiprocessing.get_context("spawn")
+    context = torch.multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _one_thread(_: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +24,24 @@ class EagerMemory(NamedTuple):
     """B of `(1, N, D)`; crops padded alike share one, and so do the references made of them."""
 
 
-class EagerReference(NamedTuple):
-    """One target in one past frame, on the device; see `aiatrack.tracking.Reference`."""
+@dataclass(frozen=True, slots=True)
+class EagerReference:
+    """One target in one past frame, on the device; see `aiatrack.tracking.Reference`.
+
+    Attributes:
+        long_term: of the target.
+        short_term: of the target.
+        on_device: `(C,)`, its embedding.
+    """
 
     long_term: ProjectedReferences
     short_term: ProjectedReferences
-    embedding: npt.NDArray[np.float32]
+    on_device: Tensor
+
+    @property
+    def embedding(self) -> npt.NDArray[np.float32]:
+        """Copied when it is asked for, in frame 0 alone: on a GPU every copy back is a synchronisation."""
+        return self.on_device.float().cpu().numpy()
 
 
 class EagerNetwork:
@@ -52,6 +65,7 @@ class EagerNetwork:
         nn.utils.convert_conv2d_weight_memory_format(self._network, torch.channels_last)
         self._device = device
         self._bf16 = bf16
+        self._smallest_ensemble = 1  # fixed shapes are worth more to some than what smaller ones save
         self._positions = PositionCache(self._network, device)
 
     @property
@@ -73,35 +87,36 @@ class EagerNetwork:
         self, memory: EagerMemory, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
     ) -> list[EagerReference]:
         """Turn some crops of a memory into references, given their boxes normalised to the crop."""
-        chosen = torch.as_tensor(rows, device=self._device)
-        picked = Memory(*(part[chosen] for part in memory.batch))
+        picked = memory.batch
+        if list(rows) != list(range(len(picked.tokens))):
+            chosen = torch.tensor(rows).to(self._device, non_blocking=True)
+            picked = Memory(*(part[chosen] for part in picked))
         with self._rounding():
             reference = self._remember(picked, self._upload(boxes_xywh))
-        embeddings = reference.embedding.float().cpu().numpy()
         positions = [memory.inner_positions[row] for row in rows]
         long_terms = _separate(reference.long_term, positions)
         short_terms = _separate(reference.short_term, positions)
-        return [EagerReference(*parts) for parts in zip(long_terms, short_terms, embeddings, strict=True)]
+        return [
+            EagerReference(*parts) for parts in zip(long_terms, short_terms, reference.embedding, strict=True)
+        ]
 
     @torch.inference_mode()
     def locate(self, search: EagerMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find a target in each search region, given a set of references for each."""
         long_term = _join([target.long_term for target in references], dim=0)
-        short_term, multiplicity = _stack_ensembles(references)
+        short_term, multiplicity = _stack_ensembles(references, self._smallest_ensemble)
         # Counts that are all one change nothing, and adding their logarithms is a pass over the largest map.
         counts = None if (multiplicity == 1).all() else self._upload(multiplicity)
         with self._rounding():
-            location = self._locate(search.batch, long_term, short_term, counts)
+            packed = self._locate(search.batch, long_term, short_term, counts)
         # One transfer: on a GPU every copy back is a synchronisation.
-        corner_scores = torch.stack((location.top_left_scores, location.bottom_right_scores), dim=1)
-        parts = (location.boxes_xywh, location.scores[:, None], corner_scores.flatten(1), location.embeddings)
-        packed = torch.cat([part.float() for part in parts], dim=1).cpu().numpy()
-        return unpack_location(packed, self._network.settings.grid_size)
+        return unpack_location(packed.cpu().numpy(), self._network.settings.grid_size)
 
     def to_arrays(self, handle: ProjectedReferences) -> Arrays:
         """Copy a reference to the host; bfloat16 fits into float32 exactly."""
         return tuple(part[0, 0].float().cpu().numpy().copy() for part in handle)
 
+    @torch.inference_mode()
     def from_arrays(self, arrays: Arrays) -> ProjectedReferences:
         """Bring a reference back onto the device."""
         keys, values, positions = (self._upload(array)[None, None] for array in arrays)
@@ -121,14 +136,21 @@ class EagerNetwork:
         long_term: ProjectedReferences,
         short_term: list[ProjectedReferences],
         counts: Tensor | None,
-    ) -> Location:
-        return self._network.locate(search, long_term, short_term, counts)
+    ) -> Tensor:
+        return pack_location(self._network.locate(search, long_term, short_term, counts))
 
     def _rounding(self) -> AbstractContextManager[None]:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
 
     def _upload(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self._device, non_blocking=True)
+
+
+def pack_location(location: Location) -> Tensor:
+    """Put everything side by side: `(B, 5 + 2 G^2 + C)` float32, what `unpack_location` takes apart."""
+    corner_scores = torch.stack((location.top_left_scores, location.bottom_right_scores), dim=1)
+    parts = (location.boxes_xywh, location.scores[:, None], corner_scores.flatten(1), location.embeddings)
+    return torch.cat([part.float() for part in parts], dim=1)
 
 
 def unpack_location(packed: npt.NDArray[np.float32], grid_size: int) -> LocatedTargets:
@@ -160,19 +182,22 @@ def _separate(references: ProjectedReferences, positions: Sequence[Tensor]) -> l
 
 
 def _stack_ensembles(
-    references: Sequence[ReferenceSet],
+    references: Sequence[ReferenceSet], smallest: int
 ) -> tuple[list[ProjectedReferences], npt.NDArray[np.float32]]:
-    """Batch ensembles of different sizes: a smaller one is filled up with references that count zero."""
+    """Batch ensembles: those below the largest or `smallest` are filled up with references counted zero."""
     largest = max(len(target.short_term) for target in references)
-    counts = np.zeros((len(references), largest), np.float32)
     if not largest:
-        return [], counts
-    ensembles = []
+        return [], np.zeros((len(references), 0), np.float32)
+    largest = max(largest, smallest)
+    counts = np.zeros((len(references), largest), np.float32)
+    members: list[ProjectedReferences] = []
     for row, target in enumerate(references):
         counts[row, : len(target.multiplicity)] = target.multiplicity
-        members = list(target.short_term)
-        ensembles.append(_join(members + members[:1] * (largest - len(members)), dim=1))
-    return [_join(ensembles, dim=0)], counts
+        members += target.short_term
+        members += [target.short_term[0]] * (largest - len(target.short_term))
+    joined = _join(members, dim=1)  # (1, B R, N, C)
+    shape = (len(references), largest)
+    return [ProjectedReferences(*(part.view(*shape, *part.shape[2:]) for part in joined))], counts
 
 
 def _join(references: Sequence[ProjectedReferences], dim: int) -> ProjectedReferences:

@@ -3,8 +3,7 @@
 Legend: B regions, S crop side in px, H W of the frame.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -110,32 +109,37 @@ def cut_on_device(frame: Tensor, windows: Sequence[CropWindow]) -> Tensor:
     """
     height, width, _ = frame.shape
     size = windows[0].size
-    places = [(window.top, window.left, window.side) for window in windows]
-    top, left, side = torch.tensor(places).to(frame.device, non_blocking=True).unbind(-1)
+    top, left, side = np.array([(window.top, window.left, window.side) for window in windows]).T
     row_index, row_weight = _bilinear_taps(top, side, height, size)  # (B, S, 2)
     column_index, column_weight = _bilinear_taps(left, side, width, size)
-    pixels = frame.view(-1, 3)
-    blended: Any = 0.5  # with the fraction cut off, halves round up, as in OpenCV
-    for row_tap in (0, 1):
-        for column_tap in (0, 1):
-            index = row_index[:, :, row_tap, None] * width + column_index[:, None, :, column_tap]
-            weight = row_weight[:, :, row_tap, None] * column_weight[:, None, :, column_tap]
-            blended = blended + pixels[index] * weight[..., None]  # (B, S, S, 3)
-    return blended.to(torch.uint8)  # type: ignore[no-any-return]
+    # What is small is computed on the CPU: as tensor operations, launching them would take longer.
+    indices = torch.from_numpy(np.stack((row_index * width, column_index)))
+    weights = torch.from_numpy(np.stack((row_weight, column_weight)))
+    index = _combine(indices.to(frame.device, non_blocking=True), torch.add)  # (B, S, S, 4)
+    weight = _combine(weights.to(frame.device, non_blocking=True), torch.mul)
+    blended = (frame.view(-1, 3)[index] * weight[..., None]).sum(dim=-2)  # (B, S, S, 3)
+    # With the fraction cut off, halves round up, as in OpenCV.
+    return (blended + 0.5).to(torch.uint8)
 
 
-def _bilinear_taps(origin: Tensor, side: Tensor, frame_length: int, size: int) -> tuple[Tensor, Tensor]:
-    """Along one axis, frame index and float32 weight of both taps of each crop pixel: `(B, S, 2)` each.
+def _combine(taps: Tensor, operation: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Of taps along both axes `(2, B, S, 2)`, all four of each crop pixel: `(B, S, S, 4)`."""
+    rows, columns = taps
+    return operation(rows[:, :, None, :, None], columns[:, None, :, None, :]).flatten(-2)
+
+
+def _bilinear_taps(
+    origin: npt.NDArray[np.int64], side: npt.NDArray[np.int64], frame_length: int, size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Along one axis, frame index and weight of both taps of each crop pixel: `(B, S, 2)` each.
 
     What does not show the frame has no weight, its last pixel included; `aiatrack.crop` says why.
     """
-    scale = side[:, None].double() / size
-    position = (torch.arange(size, device=side.device) + 0.5) * scale - 0.5
-    position = torch.minimum(position.clamp(min=0), side[:, None] - 1)  # a region ends by repeating its edge
-    first = position.floor()
+    position = (np.arange(size) + 0.5) * (side[:, None] / size) - 0.5
+    position = np.minimum(position.clip(min=0), side[:, None] - 1)  # a region ends by repeating its edge
+    first = np.floor(position)
     fraction = position - first
-    taps = torch.stack((first, first + 1), dim=-1).long()  # in the region
-    index = taps + origin[:, None, None]
+    index = np.stack((first, first + 1), axis=-1).astype(np.int64) + origin[:, None, None]
     inside = (index >= 0) & (index < frame_length - 1)
-    weights = torch.stack((1 - fraction, fraction), dim=-1) * inside
-    return index.clamp(0, frame_length - 1), weights.float()
+    weights = np.stack((1 - fraction, fraction), axis=-1) * inside
+    return index.clip(0, frame_length - 1), weights.astype(np.float32)

@@ -199,5 +199,7 @@ def _weights_or_random(model: str, folder: Path) -> tuple[Path, str]:
     path = folder / f"{model}.safetensors"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # runtimes that keep what they compiled know it again by its numbers
-        save_weights(path, build_network(settings.network).state_dict(), settings)
+        state = build_network(settings.network).state_dict()
+        state["iou_head.output.bias"].fill_(1)  # sure of itself: only then is anything remembered
+        save_weights(path, state, settings)
     return path, "random weights: the speed is the same, the boxes mean nothing"

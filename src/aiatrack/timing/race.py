@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from aiatrack.timing.contenders import Contender, Follower
 from aiatrack.timing.film import Box, TimingFilm
 from aiatrack.timing.spread import Spread
-from aiatrack.timing.stages import NETWORK_STAGES
+from aiatrack.timing.stages import NETWORK_STAGES, StageClock
 from aiatrack.video import Frame, open_film, open_frames, read_ahead
 from aiatrack.visualization import draw_result
 
@@ -27,7 +27,7 @@ class Timing:
         contender: whose they are.
         update_ms: of one frame, decoded before, all targets; None where it did not run.
         stages_ms: parts of it; `rest` is what remains. `remember` takes part in some frames only, and is
-            of those.
+            of those. On a GPU, of a pass of their own, in which each is waited for.
         remembered_share: of frames in which `remember` took part.
         film_frames_per_s: decoding and tracking together, without drawing; a reading a round.
         film_cpu_ms: time of all cores that a frame of that takes; other work on the machine hardly moves it.
@@ -124,7 +124,22 @@ def _time_writing(film: TimingFilm) -> float:
 
 def _time_updates(contender: Contender, film: TimingFilm, boxes: list[Box], taken: _Readings) -> None:
     """Frames from memory; with the stages apart where there are any."""
-    follower, clock = contender.staged or contender.follower, contender.clock
+    staged, clock = contender.staged, contender.clock
+    if staged is None or clock is None or clock.waits:
+        taken.update_s += [seconds for seconds, _ in _time_frames(contender.follower, film, boxes, None)]
+    if staged is None or clock is None:
+        return
+    for seconds, stages in _time_frames(staged, film, boxes, clock):
+        if not clock.waits:  # else what is timed apart would hold up the whole
+            taken.update_s.append(seconds)
+        for name, share in (stages | {"rest": seconds - sum(stages.values())}).items():
+            taken.stages_s[name].append(share)
+
+
+def _time_frames(
+    follower: Follower | None, film: TimingFilm, boxes: list[Box], clock: StageClock | None
+) -> Iterator[tuple[float, dict[str, float]]]:
+    """Seconds of each update after the warm-up, and of its stages."""
     if follower is None:
         return
     follower.start(film.images[0], boxes)
@@ -134,13 +149,8 @@ def _time_updates(contender: Contender, film: TimingFilm, boxes: list[Box], take
         start = time.perf_counter()
         follower.update(image)
         seconds = time.perf_counter() - start
-        if index < WARM_UP_FRAMES:
-            continue
-        taken.update_s.append(seconds)
-        if clock is not None:
-            stages = clock.take()
-            for name, share in (stages | {"rest": seconds - sum(stages.values())}).items():
-                taken.stages_s[name].append(share)
+        if index >= WARM_UP_FRAMES:
+            yield seconds, clock.take() if clock is not None else {}
 
 
 def _time_film_through(follower: Follower, film: TimingFilm, boxes: list[Box], taken: _Readings) -> None:

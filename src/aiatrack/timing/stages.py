@@ -22,9 +22,13 @@ class StageClock:
 
     Args:
         wait: returns when the device has done what it was told; on a GPU, calls return before.
+
+    Attributes:
+        waits: whether there is a device to wait for: stages apart then take longer than together.
     """
 
     def __init__(self, wait: Callable[[], object] | None = None) -> None:
+        self.waits = wait is not None
         self._wait = wait or (lambda: None)
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
