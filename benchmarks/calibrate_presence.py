@@ -38,6 +38,16 @@ Judged = tuple[FloatArray, Followed]
 FIRST_SEED = 10_000
 MOMENTA = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
 _RIDGE = 1e-3
+_KNOWN_SIGNS = {
+    "score": 1,
+    "entropy": -1,
+    "similarity_to_first": 1,
+    "similarity_to_recent": 1,
+    "size_change": -1,
+}
+SIGNS = np.array([_KNOWN_SIGNS.get(name, 0) for name in FEATURES])
+"""What is known of each weight before any fit; 0 is nothing. Features that nearly say the same, as the
+two similarities do, would else get large weights against one another, which mean nothing elsewhere."""
 
 
 class JudgingRecorder(JudgingFollowing):
@@ -113,7 +123,7 @@ def fit_recognition(clips: Iterator[Clip], network: Network, settings: TrackingS
     """Fit what tells a target that is found elsewhere from anything else."""
     looks = [look_for_candidates(clip, network, settings) for clip in clips]
     rows, hits = (np.concatenate(parts) for parts in zip(*looks, strict=True))
-    bias, weights = fit_logistic(rows, hits)
+    bias, weights = fit_logistic(rows, hits, SIGNS)
     logits = bias + rows @ weights
     recall = np.mean(logits[hits] > np.quantile(logits[~hits], 0.97))
     print(
@@ -129,6 +139,7 @@ def fit(records: Sequence[Judged]) -> PresenceCalibration:
     bias, weights = fit_logistic(
         np.concatenate([features for features, _ in records]),
         np.concatenate([followed.right for _, followed in records]),
+        SIGNS,
     )
     fitted = PresenceCalibration(bias=round(bias, 4), weights=_by_feature(weights))
     candidates = [_fit_carried(fitted.replace(momentum=momentum), records) for momentum in MOMENTA]
@@ -182,13 +193,30 @@ def fit_held(targets: Sequence[Followed]) -> float:
     return round(low, 4)
 
 
-def fit_logistic(rows: FloatArray, hits: BoolArray) -> tuple[float, FloatArray]:
-    """Ridge-regularised logistic regression by Newton's method: bias and weights of the columns.
+def fit_logistic(
+    rows: FloatArray, hits: BoolArray, signs: npt.NDArray[np.int64] | None = None
+) -> tuple[float, FloatArray]:
+    """Ridge-regularised logistic regression: bias and weights of the columns.
 
     Args:
         rows: `(N, F)`.
         hits: `(N,)`.
+        signs: `(F,)` of the weights; a column whose weight would have the other sign is left out. 0: either.
     """
+    used = np.ones(rows.shape[1], dtype=np.bool_)
+    while True:
+        bias, some = _fit_freely(rows[:, used], hits)
+        weights = np.zeros(rows.shape[1])
+        weights[used] = some
+        wrong = weights * (0 if signs is None else signs) < 0
+        if not wrong.any():
+            return bias, weights
+        # One at a time: without the worst, others may come right.
+        used[np.argmax(np.where(wrong, np.abs(weights) * rows.std(axis=0), -1))] = False
+
+
+def _fit_freely(rows: FloatArray, hits: BoolArray) -> tuple[float, FloatArray]:
+    """By Newton's method."""
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     inputs = np.concatenate((np.ones((len(rows), 1)), (rows - mean) / scale), axis=1)
     ridge = _RIDGE * np.diag([0.0, *np.ones(rows.shape[1])])

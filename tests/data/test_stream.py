@@ -1,6 +1,9 @@
 """The stream is the same data however it is cut: resumed, sliced over processes, prepared by workers."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -94,6 +97,38 @@ def test_a_worker_changes_nothing(settings: DataSettings) -> None:
     inline = _take(settings, 4)
     ahead = _take(settings.replace(workers=1), 4)
     assert all(_equal(a, b) for a, b in zip(inline, ahead, strict=True))
+
+
+def test_workers_end_with_a_run_that_is_killed(settings: DataSettings, tmp_path: Path) -> None:
+    """Else every killed training would leave its workers behind, with all their memory."""
+    (tmp_path / "run.py").write_text(
+        "import multiprocessing, sys, time\n"
+        "from aiatrack.config import DataSettings\n"
+        "from aiatrack.data import build_batches\n"
+        "if __name__ == '__main__':\n"
+        "    settings = DataSettings.model_validate_json(sys.argv[1])\n"
+        "    batches = build_batches(settings, batch_size=1, crop_size=64, search_factor=4.0, seed=0)\n"
+        "    next(batches)\n"
+        "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    command = [sys.executable, str(tmp_path / "run.py"), settings.replace(workers=2).model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        workers = [int(pid) for pid in run.stdout.readline().split()]
+        run.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 60
+    while any(_is_running(pid) for pid in workers):
+        assert time.monotonic() < deadline, "workers outlive their run"
+        time.sleep(0.05)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
 
 
 def test_seeds_differ(settings: DataSettings) -> None:

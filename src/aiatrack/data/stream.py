@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
@@ -196,7 +198,7 @@ def _load_ahead(batches: Dataset[_Batch], settings: DataSettings, start_step: in
         num_workers=settings.workers,
         prefetch_factor=settings.prefetch if settings.workers else None,
         persistent_workers=settings.workers > 0,
-        worker_init_fn=_one_thread if settings.workers else None,
+        worker_init_fn=_begin_worker if settings.workers else None,
         multiprocessing_context=_worker_context() if settings.workers else None,
     )
     yield from loader
@@ -215,8 +217,17 @@ def _worker_context() -> BaseContext:
     return context
 
 
-def _one_thread(_: int) -> None:
+def _begin_worker(_: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when who reads its batches is killed: PyTorch watches over the fork server instead."""
+    parent = torch.multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
