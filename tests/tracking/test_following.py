@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from numbered_handle import Handle
 
 from aiatrack.config import TrackingSettings, load_calibration
 from aiatrack.tracking import LocatedTargets, MultiTracker, TargetState, Tracker
@@ -22,19 +23,8 @@ CENTRED = (0.4, 0.4, 0.2, 0.2)
 PLAIN = "bias: 0\nweights: {score: 1.0}\n"
 
 
-@dataclass
-class Handle:
-    """Knows its number, and how it was asked."""
-
-    number: int
-
-    @property
-    def long_term(self):
-        return ("long", self.number)
-
-    @property
-    def short_term(self):
-        return ("short", self.number)
+class AlikeHandle(Handle):
+    """Shows the same thing whatever its number."""
 
     @property
     def embedding(self):
@@ -60,7 +50,7 @@ class ScriptedNetwork:
 
     def remember(self, memory, rows, boxes_xywh):
         self.remembered += len(rows)
-        return [Handle(self.remembered + row) for row in rows]
+        return [AlikeHandle(self.remembered + row) for row in rows]
 
     def locate(self, search, references):
         self.asked.append(references)
@@ -211,7 +201,7 @@ def test_nothing_is_learned_from_a_suspected_target(tmp_path):
     (tmp_path / "plain.yaml").write_text(PLAIN)
     model = PresenceModel(load_calibration(str(tmp_path / "plain.yaml")))
     following = JudgingFollowing(TrackingSettings(min_recognition_to_trust=0.99), SIZE, model)
-    memory = ReferenceMemory.begin(Handle(1), capacity=10, ensemble_size=3)
+    memory = ReferenceMemory.begin(AlikeHandle(1), capacity=10, ensemble_size=3)
     box = np.array(BOX)
     target = Target(box, memory, start_watch(box, memory.appearance))
 
@@ -292,7 +282,7 @@ class MoodyNetwork:
         return crops.mean(axis=(1, 2, 3)) / 255
 
     def remember(self, memory, rows, boxes_xywh):
-        return [Handle(int(1000 * memory[row])) for row in rows]
+        return [AlikeHandle(int(1000 * memory[row])) for row in rows]
 
     def locate(self, search, references):
         moods = np.sin(400 * search + [asked.long_term[1] + len(asked.short_term) for asked in references])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from numbered_handle import Handle
 
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import crop_window
@@ -15,25 +16,6 @@ SIZE = 32
 FRAME = np.random.default_rng(0).integers(0, 256, (80, 100, 3), dtype=np.uint8)
 BOX = (40.0, 30.0, 20.0, 10.0)
 CENTRED = (0.4, 0.45, 0.2, 0.1)
-
-
-@dataclass
-class Handle:
-    """A reference that knows only its number."""
-
-    number: int
-
-    @property
-    def long_term(self):
-        return ("long", self.number)
-
-    @property
-    def short_term(self):
-        return ("short", self.number)
-
-    @property
-    def embedding(self):
-        return np.array([1.0, self.number], np.float32)
 
 
 @dataclass
