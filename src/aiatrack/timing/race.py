@@ -124,13 +124,14 @@ def _time_writing(film: TimingFilm) -> float:
 
 def _time_updates(contender: Contender, film: TimingFilm, boxes: list[Box], taken: _Readings) -> None:
     """Frames from memory; with the stages apart where there are any."""
-    staged, clock = contender.staged, contender.clock
-    if staged is None or clock is None or clock.waits:
+    clock = contender.clock
+    is_apart = clock is not None and clock.waits  # then what times the stages would hold up the whole
+    if clock is None or is_apart:
         taken.update_s += [seconds for seconds, _ in _time_frames(contender.follower, film, boxes, None)]
-    if staged is None or clock is None:
+    if clock is None:
         return
-    for seconds, stages in _time_frames(staged, film, boxes, clock):
-        if not clock.waits:  # else what is timed apart would hold up the whole
+    for seconds, stages in _time_frames(contender.staged, film, boxes, clock):
+        if not is_apart:
             taken.update_s.append(seconds)
         for name, share in (stages | {"rest": seconds - sum(stages.values())}).items():
             taken.stages_s[name].append(share)
