@@ -20,7 +20,7 @@ from aiatrack.data.corpus import Corpus
 from aiatrack.data.images import FlatImages
 from aiatrack.data.plan import SamplePlan, ViewPlan
 from aiatrack.data.render_opencv import render_views
-from aiatrack.data.render_torch import TorchRenderer
+from aiatrack.data.render_torch import TorchRenderer, _fuse
 from aiatrack.data.sampling import Sampler
 from aiatrack.data.stacked_plans import stack_plans
 from aiatrack.data.store import build_store
@@ -202,3 +202,13 @@ def test_renderers_agree(stored: tuple[list, list]) -> None:
     assert difference.mean() < 1.0
     assert (padding != other_padding.numpy()).mean() < 1e-3
     assert crops.reshape(len(views), -1).std(axis=1).min() > 5  # nothing compared was empty
+
+
+def test_what_cannot_be_compiled_runs_as_it_is() -> None:
+    """As on a machine without a C compiler, where a GPU's kernels cannot be built."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no compiler here")
+
+    doubled = _fuse(lambda x: x * 2, backend=refuse)
+    assert torch.equal(doubled(torch.arange(3)), torch.tensor([0, 2, 4]))

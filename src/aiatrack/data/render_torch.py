@@ -3,7 +3,11 @@
 V views, S the crop's size, O overlays.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+import torch._dynamo
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -37,8 +41,7 @@ class TorchRenderer:
         self._noise = torch.from_numpy(noise_tile()).to(device)
         places = torch.meshgrid(torch.arange(crop_size), torch.arange(crop_size), indexing="xy")
         self._points = torch.stack(places).flatten(1).float().to(device)  # (2, S * S) column and row
-        # A chain of sixty small operations on large arrays: in one kernel, memory is passed through once.
-        self._add_sample = torch.compile(_add_sample, dynamic=True) if device.type == "cuda" else _add_sample
+        self._add_sample = _fuse(_add_sample) if device.type == "cuda" else _add_sample
 
     @torch.no_grad()
     def render(self, plans: StackedPlans) -> SampleBatch:
@@ -85,10 +88,12 @@ class TorchRenderer:
     def _render_views(self, plans: StackedPlans, chosen: Tensor) -> tuple[Tensor, Tensor]:
         laid_over = torch.nonzero(torch.isin(plans.overlay_view, chosen)).flatten()
         beneath = torch.searchsorted(chosen, plans.overlay_view[laid_over])
-        images = torch.cat((plans.image[chosen], plans.overlay_image[laid_over]))
-        inverse = torch.cat((plans.inverse[chosen], plans.overlay_inverse[laid_over]))
-        samples = plans.samples[chosen]
-        layers = self._sample(images, inverse, torch.cat((samples, samples[beneath])))
+        image, inverse, samples = plans.image[chosen], plans.inverse[chosen], plans.samples[chosen]
+        layers = self._sample(
+            torch.cat((image, plans.overlay_image[laid_over])),
+            torch.cat((inverse, plans.overlay_inverse[laid_over])),
+            torch.cat((samples, samples[beneath])),
+        )
         pixels = layers[: len(chosen), ..., :3]
         self._lay_over(pixels, layers[len(chosen) :], beneath, plans, laid_over)
         pixels = _recolour(pixels, self._move(plans.colour[chosen]))
@@ -99,7 +104,7 @@ class TorchRenderer:
             place = self._move(compressed)
             quality = self._move(plans.quality[chosen[compressed]])
             pixels[place] = compress(pixels[place].round(), quality)
-        outside = self._padding(self._move(plans.image[chosen]), self._move(plans.inverse[chosen]))
+        outside = self._padding(self._move(image), self._move(inverse))
         pixels.masked_fill_(outside[..., None], 0)
         return pixels.round_().to(torch.uint8), outside
 
@@ -217,6 +222,22 @@ def _add_sample(
             channels = ((pixel.unsqueeze(-1) >> bits) & 255).float()
             total = total + channels * (row_share * column_share * inside).unsqueeze(-1)
     return total
+
+
+def _fuse(
+    function: Callable[..., Tensor], backend: str | Callable[..., Any] = "inductor"
+) -> Callable[..., Tensor]:
+    """Compile a chain of small operations on large arrays into one kernel, which passes through memory once.
+
+    Where that cannot be done, for want of a C compiler or of Triton, PyTorch says so and runs it as it is.
+    """
+    compiled = torch.compile(function, dynamic=True, backend=backend)
+
+    def run(*arguments: Any) -> Tensor:
+        with torch._dynamo.config.patch(suppress_errors=True):
+            return compiled(*arguments)
+
+    return run
 
 
 def _views_that_fit(crop_size: int, device: torch.device) -> int:
