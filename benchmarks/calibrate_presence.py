@@ -216,7 +216,7 @@ def fit_logistic(
 
 
 def _fit_freely(rows: FloatArray, hits: BoolArray) -> tuple[float, FloatArray]:
-    """By Newton's method."""
+    """Bias and weights of whatever sign, by Newton's method."""
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     inputs = np.concatenate((np.ones((len(rows), 1)), (rows - mean) / scale), axis=1)
     ridge = _RIDGE * np.diag([0.0, *np.ones(rows.shape[1])])
