@@ -107,6 +107,18 @@ def test_tracking_one_target_compiles_nothing_after_the_warm_up():
     np.testing.assert_allclose(*runs, atol=1e-3)
 
 
+def test_a_compiler_s_mistake_is_noticed_and_left_alone(caplog):
+    def wrong(graph, _):
+        return lambda *inputs: [output * 1.5 for output in graph(*inputs)]
+
+    compiled = CompiledNetwork(module(), CPU, backend=wrong, warm_up_ensembles=0)
+    for ours, theirs in zip(answers(compiled, 2, 2), answers(EagerNetwork(module(), CPU), 2, 2), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    said = [record.getMessage() for record in caplog.records if record.name == CompiledNetwork.__module__]
+    assert len(said) == 3, "once for each verb"
+    assert all("changed what the network computes by 0.5" in message for message in said)
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="kernels for a CPU need a C++ compiler")
 def test_compiled_kernels_answer_as_eager_ones_do(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

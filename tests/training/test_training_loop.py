@@ -20,6 +20,7 @@ from aiatrack.training import (
     build_initial_network,
     load_checkpoint,
 )
+from aiatrack.training.losses import LossReport
 
 
 def build_run(settings: TrainingSettings, folder, batches=None, **surroundings) -> TrainingRun:
@@ -64,6 +65,26 @@ def test_a_run_leaves_its_files(tmp_path, settings):
     assert model == settings.model_settings() and not network.training
     row = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
     assert {"step", "total", "learning_rate", "backbone_learning_rate", "samples_per_second"} <= set(row)
+
+
+def test_a_compiler_s_mistake_stops_the_run(tmp_path, settings):
+    def run(name: str, factor: float | None = None) -> dict[str, torch.Tensor]:
+        run = build_run(settings, tmp_path / name)
+        if factor is not None:  # as if it were what the compiler made
+            objective = run.trainee._objective
+            run.trainee.settings = settings.replace(compile=True)
+            run.trainee._objective = lambda batch: _scale_loss(objective(batch), factor)
+        run.run()
+        return run.trainee.network.state_dict()
+
+    plain, compared = run("plain"), run("right", 1.0)
+    assert all(torch.equal(value, compared[name]) for name, value in plain.items()), "no trace of comparing"
+    with pytest.raises(TrainingError, match=r"compiled.*set compile=false"):
+        run("wrong", 1.2)
+
+
+def _scale_loss(report: LossReport, factor: float) -> LossReport:
+    return report._replace(total=report.total * factor)
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path, settings):

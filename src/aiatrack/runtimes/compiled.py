@@ -3,11 +3,12 @@
 Legend: B batch of crops, R distinct short-term references.
 """
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -20,17 +21,21 @@ from aiatrack.tracking import ReferenceSet
 _LARGEST_SHAPES = 64
 """Shapes of a verb that PyTorch may compile before it refuses."""
 
-_RUNS_TO_REPLAY = 3
-"""PyTorch runs a compiled verb once as it is, records it the second time, and replays it from then on."""
+_TOLERANCE = {False: 0.02, True: 0.2}
+"""How far compiled outputs may lie from eager ones, relative to their norm, by whether both round to
+bfloat16: the shipped networks' differ from float32 by up to 0.06 then."""
 
 Outputs = TypeVar("Outputs", bound=tuple[Any, ...] | Tensor)
+_log = logging.getLogger(__name__)
 
 
 class CompiledNetwork(EagerNetwork):
     """An `EagerNetwork` whose verbs are compiled, once for each shape.
 
     To keep shapes few, batches are filled up to the next power of two, those of `remember` to one that was
-    encoded. Compiling takes minutes the first time; what it made is kept on disk for the next.
+    encoded. Compiling takes minutes the first time; what it made is kept on disk for the next. Each shape's
+    first answers are compared with the eager ones: where they differ, a warning is logged and that shape runs
+    eagerly, for a compiler's mistake would otherwise look like a bad tracker.
 
     Args:
         network: with its weights loaded; taken over as by `EagerNetwork`.
@@ -49,19 +54,18 @@ class CompiledNetwork(EagerNetwork):
         *,
         bf16: bool = False,
         warm_up_ensembles: int = 3,
-        backend: str = "inductor",
+        backend: str | Callable[..., Any] = "inductor",
     ) -> None:
         super().__init__(network, device, bf16=bf16)
         _keep_kernels_on_disk()
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _LARGEST_SHAPES)
-        self._replayed = device.type == "cuda" and backend == "inductor"
-        options: dict[str, Any] | None = None
-        if backend == "inductor":
-            options = {"triton.cudagraphs": True} if self._replayed else {"freezing": True}
-        build = partial(torch.compile, fullgraph=True, dynamic=False, backend=backend, options=options)
-        self._encode_compiled: Callable[..., Memory] = build(self._network.encode_placed)
-        self._remember_compiled: Callable[..., Reference] = build(self._network.remember)
-        self._locate_compiled: Callable[..., Tensor] = build(_locate_with(self._network))
+        self._recorded = device.type == "cuda" and backend == "inductor"
+        options = {"freezing": True} if backend == "inductor" and not self._recorded else None
+        compile = partial(torch.compile, fullgraph=True, dynamic=False, backend=backend, options=options)
+        build = partial(_Verb, compile=compile, tolerance=_TOLERANCE[bf16], recorded=self._recorded)
+        self._encode_compiled: _Verb[Memory] = build(self._network.encode_placed)
+        self._remember_compiled: _Verb[Reference] = build(self._network.remember)
+        self._locate_compiled: _Verb[Tensor] = build(_locate_with(self._network))
         self._smallest_ensemble = max(warm_up_ensembles, 1)
         self._batches: set[int] = set()
         if warm_up_ensembles:
@@ -91,13 +95,11 @@ class CompiledNetwork(EagerNetwork):
         """The smallest batch encoded so far that holds so many."""
         return min((batch for batch in self._batches if batch >= count), default=_next_power_of_two(count))
 
-    def _run(self, verb: Callable[..., Outputs], inputs: tuple[Any, ...], filled: int) -> Outputs:
+    def _run(self, verb: "_Verb[Outputs]", inputs: tuple[Any, ...], filled: int) -> Outputs:
         """Run a verb on inputs whose batch is filled up, and cut its outputs to the batch again."""
-        batch = len(_first_tensor(inputs))
-        if self._replayed:
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        batch = len(next(_tensors(inputs)))
         outputs = verb(*_map(inputs, lambda part: _fill(part, filled)))
-        if not self._replayed and filled == batch:
+        if not self._recorded and filled == batch:
             return outputs
         # The next replay overwrites them; and what is kept of a few must not hold on to what filled them up.
         return _map(outputs, lambda part: part[:batch].clone())  # type: ignore[no-any-return]
@@ -105,13 +107,88 @@ class CompiledNetwork(EagerNetwork):
     def _warm_up(self, ensemble: int) -> None:
         """Compile what tracking one target needs, by doing it."""
         size = self.crop_size
-        boxes = np.array([[0.4, 0.4, 0.2, 0.2]], np.float32)
-        for _ in range(_RUNS_TO_REPLAY if self._replayed else 1):
-            memory = self.encode(np.zeros((1, size, size, 3), np.uint8), np.zeros((1, size, size), np.bool_))
-            (reference,) = self.remember(memory, [0], boxes)
-            self.locate(
-                memory, [ReferenceSet(reference.long_term, [reference.short_term] * ensemble, [1] * ensemble)]
+        crops = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+        memory = self.encode(crops, np.zeros((1, size, size), np.bool_))
+        (reference,) = self.remember(memory, [0], np.array([[0.4, 0.4, 0.2, 0.2]], np.float32))
+        self.locate(
+            memory, [ReferenceSet(reference.long_term, [reference.short_term] * ensemble, [1] * ensemble)]
+        )
+
+
+class _Verb(Generic[Outputs]):
+    """A verb that is compiled, checked and perhaps recorded at the first call with inputs of a shape.
+
+    Args:
+        verb: from tensors, and named tuples and lists of them, to the same.
+        compile: makes a faster one of it.
+        tolerance: see `_TOLERANCE`.
+        recorded: whether to replay it as a CUDA graph; each replay overwrites the outputs of the last.
+    """
+
+    def __init__(
+        self,
+        verb: Callable[..., Outputs],
+        *,
+        compile: Callable[..., Callable[..., Outputs]],
+        tolerance: float,
+        recorded: bool,
+    ) -> None:
+        self._verb = verb
+        self._compiled = compile(verb)
+        self._tolerance = tolerance
+        self._recorded = recorded
+        self._ready: dict[tuple[torch.Size, ...], Callable[..., Outputs]] = {}
+
+    def __call__(self, *inputs: Any) -> Outputs:
+        shapes = tuple(part.shape for part in _tensors(inputs))
+        if shapes not in self._ready:
+            self._ready[shapes] = self._prepare(inputs)
+        return self._ready[shapes](*inputs)
+
+    def _prepare(self, inputs: tuple[Any, ...]) -> Callable[..., Outputs]:
+        error = _largest_error(self._compiled(*inputs), self._verb(*inputs))
+        if not error <= self._tolerance:
+            _log.warning(
+                "PyTorch's compiler changed what the network computes by %.2g of its outputs, more than "
+                "rounding does: these shapes run without it; consider runtime eager",
+                error,
             )
+            return self._verb
+        return _Recording(self._compiled, inputs) if self._recorded else self._compiled
+
+
+class _Recording(Generic[Outputs]):
+    """A function of fixed shapes, recorded as a CUDA graph: to replay it is one launch."""
+
+    def __init__(self, function: Callable[..., Outputs], inputs: tuple[Any, ...]) -> None:
+        own = _map(inputs, torch.clone)
+        self._inputs = list(_tensors(own))
+        # Libraries set themselves up at the first run on a stream other than the usual one.
+        aside: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        usual = torch.cuda.current_stream()
+        aside.wait_stream(usual)
+        with torch.cuda.stream(aside):
+            function(*own)
+        usual.wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._outputs = function(*own)
+
+    def __call__(self, *inputs: Any) -> Outputs:
+        """Compute outputs that the next call overwrites."""
+        for own, given in zip(self._inputs, _tensors(inputs), strict=True):
+            own.copy_(given, non_blocking=True)
+        self._graph.replay()
+        return self._outputs
+
+
+def _largest_error(ours: Any, expected: Any) -> float:
+    """Largest distance of an output from the expected one, relative to the norm of that; NaN where one is."""
+    errors = [
+        ((our.float() - theirs.float()).norm() / theirs.float().norm().clamp(min=1e-9))
+        for our, theirs in zip(_tensors(ours), _tensors(expected), strict=True)
+    ]
+    return float(torch.stack(errors).max())
 
 
 def _locate_with(network: AiATrack) -> Callable[..., Tensor]:
@@ -138,8 +215,13 @@ def _next_power_of_two(count: int) -> int:
     return 1 << (count - 1).bit_length()
 
 
-def _first_tensor(inputs: Any) -> Tensor:
-    return inputs if isinstance(inputs, Tensor) else _first_tensor(inputs[0])
+def _tensors(parts: Any) -> Iterator[Tensor]:
+    """All tensors of nested named tuples, tuples and lists, in order."""
+    if isinstance(parts, Tensor):
+        yield parts
+    elif parts is not None:
+        for part in parts:
+            yield from _tensors(part)
 
 
 def _map(parts: Any, change: Callable[[Tensor], Tensor]) -> Any:

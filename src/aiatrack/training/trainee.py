@@ -16,8 +16,17 @@ from aiatrack.training.ema import AveragedNetwork
 from aiatrack.training.losses import LossReport
 from aiatrack.training.objective import TrackingObjective
 from aiatrack.training.optimization import LearningRates, build_optimizer, freeze_parts
-from aiatrack.training.random_streams import random_state, restore_random_state, seed_random_streams
+from aiatrack.training.random_streams import (
+    random_state,
+    restore_random_state,
+    seed_random_streams,
+    untouched_random_streams,
+)
 from aiatrack.training.shared_norm import share_batch_norms
+
+_STEPS_BETWEEN_COMPARISONS = 100
+_LARGEST_COMPILED_ERROR = 0.1
+"""Of the loss, relative. Dropout, which draws otherwise when compiled, and rounding stay below it."""
 
 Check = Callable[[str, float, SampleBatch], None]
 """Told the name and value of each loss and gradient norm and its batch; raises to stop."""
@@ -49,6 +58,7 @@ class Trainee:
         decay = self.settings.optimizer.ema_decay
         self.average = AveragedNetwork(self.network, decay) if decay else None
         objective = TrackingObjective(self.network.train(), self.settings.loss)
+        self._uncompiled = objective
         optimizer = build_optimizer(self.network, self.settings.optimizer)
         self._objective, self._optimizer = self.accelerator.prepare(objective, optimizer)
         seed_random_streams(self.settings.seed + self.accelerator.process_index)
@@ -71,12 +81,19 @@ class Trainee:
 
         Returns:
             The report, its scalars as plain numbers, and the gradient norm before clipping if it made a step.
+
+        Raises:
+            TrainingError: PyTorch's compiler has changed what the network computes.
         """
         norm: float | None = None
         with self.accelerator.accumulate(self._objective):
+            compared = self.settings.compile and self.step % _STEPS_BETWEEN_COMPARISONS == 0
+            expected = self._uncompiled_loss(batch) if compared else None
             report: LossReport = self._objective(batch)
             values: list[float] = report.scalars().tolist()
             check("loss", values[0], batch)
+            if expected is not None:
+                self._check_compiled(values[0], expected)
             self.accelerator.backward(report.total)
             if self.accelerator.sync_gradients:
                 norm = self._clip()
@@ -88,6 +105,24 @@ class Trainee:
         if norm is not None:
             self._end_step()
         return report, values, norm
+
+    @torch.no_grad()
+    def _uncompiled_loss(self, batch: SampleBatch) -> float:
+        """The loss as it is without the compiler, leaving no trace in statistics or random streams."""
+        statistics = {name: value.clone() for name, value in self.network.named_buffers()}
+        with untouched_random_streams():
+            loss = float(self._uncompiled(batch).total)
+        for name, value in self.network.named_buffers():
+            value.copy_(statistics[name])
+        return loss
+
+    def _check_compiled(self, loss: float, expected: float) -> None:
+        """Stop when the compiler errs: on an H200 with PyTorch 2.11 runs diverged that went well without."""
+        if not abs(loss - expected) <= _LARGEST_COMPILED_ERROR * expected:
+            raise TrainingError(
+                f"PyTorch's compiler changes what the network computes here: the loss of step {self.step} is "
+                f"{loss:.4g} compiled, {expected:.4g} without; set compile=false and start again"
+            )
 
     def _clip(self) -> float:
         limit = self.settings.optimizer.clip_norm or math.inf
