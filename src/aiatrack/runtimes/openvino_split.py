@@ -15,17 +15,18 @@ BOUNDARY = "fine_features"
 
 
 def split_fine_layers(model: ov.Model, settings: NetworkSettings) -> tuple[ov.Model, ov.Model]:
-    """Split `encode` after its last layer of stride 4.
+    """Split `encode` where the layers of stride 4 end, after the last of the narrowest of them.
 
     There, layers are narrow and their errors reach everything: what rounding them to bf16 costs is told in
-    docs/performance.md.
+    docs/performance.md. What goes from one part to the other is copied, hence the narrowest.
 
     Args:
         model: the graph, shapes static.
         settings: of the network.
     """
     crops = _parameter(model, "crops")
-    boundary = list(_bottlenecks(model, crops, settings.crop_size // _FINE_STRIDE))[-1]
+    bottlenecks = list(_bottlenecks(model, crops, settings.crop_size // _FINE_STRIDE))
+    boundary = min(reversed(bottlenecks), key=lambda op: op.get_output_shape(0)[1])
     first = ov.Model([boundary.output(0)], [crops]).clone()
     first.outputs[0].get_tensor().set_names({BOUNDARY})
     second = model.clone()
