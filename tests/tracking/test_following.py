@@ -113,7 +113,7 @@ def test_judging_alone_changes_no_box_and_no_memory(watch_script):
 
 
 def test_a_lost_target_is_looked_for_on_its_path_in_a_growing_region_then_everywhere(watch_script):
-    none = [(CENTRED, -4.0)]
+    none = [(CENTRED, -6.0)]
     script = [[(CENTRED, 4.0)]] + [none] * 10
     _, network = watch_script(script, search_growth=1.5, search_growth_steps=2, search_budget=3)
     followed, searched = network.windows[1:4], network.windows[4:]
@@ -126,7 +126,7 @@ def test_a_lost_target_is_looked_for_on_its_path_in_a_growing_region_then_everyw
 
 
 def test_a_target_is_recovered_elsewhere_only_if_a_second_look_by_frame_0_agrees(watch_script):
-    none, there = (CENTRED, -4.0), (CENTRED, 4.0)
+    none, there = (CENTRED, -6.0), (CENTRED, 4.0)
     lose, elsewhere = [[there], [none], [none]], [none, there]
     results, network = watch_script([*lose, elsewhere, elsewhere, [there]], search_growth_steps=0)
     assert [result.state for result in results[2:]] == [LOST, LOST, RECOVERED, TRACKED]
@@ -137,6 +137,20 @@ def test_a_target_is_recovered_elsewhere_only_if_a_second_look_by_frame_0_agrees
     assert not results[4].remembered
     results, _ = watch_script([*lose, elsewhere, [none], elsewhere, elsewhere], search_growth_steps=0)
     assert [result.state for result in results[3:]] == [LOST, LOST, LOST, RECOVERED]
+
+
+def test_a_second_look_in_vain_lets_another_candidate_go_first(watch_script):
+    """The likelier of two things is not the target: the other is looked at in the next frame."""
+    none, wrong, right = (CENTRED, -6.0), (FAR, 1.5), (CENTRED, 1.0)
+    lose = [[(CENTRED, 4.0)], [none], [none]]
+    script = [*lose, [none, wrong, right], [none, wrong, wrong, right], [none, (CENTRED, 4.0), wrong, right]]
+    results, _ = watch_script(script, search_growth_steps=0, search_budget=4)
+    assert [result.state for result in results[3:]] == [LOST, LOST, RECOVERED]
+    doubtful = (CENTRED, 1.5)
+    only = [*lose, [none, doubtful], *[[none, doubtful, none]] * 3, [none, (CENTRED, 4.0), none]]
+    results, _ = watch_script(only, search_growth_steps=0, search_budget=4)
+    assert [result.state for result in results[3:-1]] == [LOST] * 4
+    assert results[-1].state is RECOVERED, "without another, it is looked at in every frame"
 
 
 def test_what_is_found_elsewhere_must_be_recognised(watch_script):

@@ -55,7 +55,7 @@ class TrackingSettings(FrozenSettings):
     """Side of a tile over that of the normal search region: larger ones are fewer, and less exact."""
     min_presence_to_recover: float = Field(0.6, ge=0, le=1)
     """Probability from which a lost target counts as seen where it would have been followed to."""
-    min_presence_of_candidate: float = Field(0.1, ge=0, le=1)
+    min_presence_of_candidate: float = Field(0.01, ge=0, le=1)
     """Probability from which what was found elsewhere is looked at again in the next frame, closely and by
     the long-term reference alone."""
     min_recognition_to_recover: float = Field(0.9, ge=0, le=1)

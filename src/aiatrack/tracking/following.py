@@ -267,14 +267,23 @@ class WatchfulFollowing(JudgingFollowing):
             watch.looks += 1
             watch.candidate_xywh = elsewhere[0].box_xywh
             return elsewhere[0] if watch.looks >= self._settings.looks_to_recover else None
-        watch.candidate_xywh, watch.looks = None, 0
-        others = [
-            one for one in elsewhere if followed is None or not are_same(one.box_xywh, followed.box_xywh)
-        ]
-        rival = max(others, key=lambda finding: finding.evidence, default=None)
-        if rival and logistic(rival.evidence) >= self._settings.min_presence_of_candidate:
-            watch.candidate_xywh = rival.box_xywh
+        watch.candidate_xywh, watch.looks = self._choose_candidate(watch, elsewhere, followed), 0
         return None
+
+    def _choose_candidate(
+        self, watch: Watch, elsewhere: Sequence[Finding], followed: Finding | None
+    ) -> FloatArray | None:
+        """The likeliest of what is not followed; what was looked at in vain lets others go first."""
+        passed_over = None if followed is None else followed.box_xywh
+        likely = [
+            one
+            for one in elsewhere
+            if logistic(one.evidence) >= self._settings.min_presence_of_candidate
+            and not _is_at(one, passed_over)
+        ]
+        others = [one for one in likely if not _is_at(one, watch.candidate_xywh)]
+        best = max(others or likely, key=lambda finding: finding.evidence, default=None)
+        return None if best is None else best.box_xywh
 
     def _is_confirmed(self, watch: Watch, found: Finding, followed: Finding | None) -> bool:
         """Whether a second look, by the long-term reference alone, sees the candidate as well."""
@@ -309,6 +318,10 @@ class WatchfulFollowing(JudgingFollowing):
 def are_same(a_xywh: FloatArray, b_xywh: FloatArray) -> npt.NDArray[np.bool_]:
     """Whether two looks found the same thing, for paired `(..., 4)` boxes, allowing for a frame's motion."""
     return np.asarray(box_iou(xywh_to_xyxy(a_xywh), xywh_to_xyxy(b_xywh)) >= _LEAST_OVERLAP_OF_LOOKS)
+
+
+def _is_at(found: Finding, box_xywh: FloatArray | None) -> bool:
+    return box_xywh is not None and bool(are_same(found.box_xywh, box_xywh))
 
 
 def start_watch(box_xywh: FloatArray, appearance: FloatArray) -> Watch:
