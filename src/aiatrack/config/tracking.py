@@ -41,7 +41,7 @@ class TrackingSettings(FrozenSettings):
     """What speaks for a followed target, as a share of its usual: below it, something else may be followed.
     Nothing is learned of what the target looks like, and it is searched for elsewhere as well ..."""
     min_recognition_to_trust: float = Field(0.95, ge=0, le=1)
-    """... until what is followed is the target with this probability ..."""
+    """... until what is followed is the target with this probability, or something found elsewhere is ..."""
     frames_to_suspect: int = Field(60, ge=0)
     """... or for so many frames; 0: nothing is ever suspected."""
     search_growth: float = Field(1.3, ge=1, le=4)
@@ -59,7 +59,7 @@ class TrackingSettings(FrozenSettings):
     """Probability from which what was found elsewhere is looked at again in the next frame, closely and by
     the long-term reference alone."""
     min_recognition_to_recover: float = Field(0.9, ge=0, le=1)
-    """Probability of being the target from which such a second look counts."""
+    """Probability of being the lost target from which such a second look counts."""
     recognition_to_switch: float = Field(1.0, ge=0)
     """By how much, as a logit, it must surpass what is followed meanwhile, looked at in the same way."""
     looks_to_recover: int = Field(1, ge=1)

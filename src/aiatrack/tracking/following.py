@@ -287,8 +287,10 @@ class WatchfulFollowing(JudgingFollowing):
 
     def _is_confirmed(self, watch: Watch, found: Finding, followed: Finding | None) -> bool:
         """Whether a second look, by the long-term reference alone, sees the candidate as well."""
-        recognised = logistic(found.recognition) >= self._settings.min_recognition_to_recover
-        if watch.candidate_xywh is None or not recognised:
+        settings = self._settings
+        # To leave what is followed takes what it would take to trust it.
+        least = settings.min_recognition_to_recover if followed is None else settings.min_recognition_to_trust
+        if watch.candidate_xywh is None or logistic(found.recognition) < least:
             return False
         if followed is not None and (
             are_same(found.box_xywh, followed.box_xywh)
