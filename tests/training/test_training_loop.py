@@ -67,7 +67,10 @@ def test_a_run_leaves_its_files(tmp_path, settings):
     assert {"step", "total", "learning_rate", "backbone_learning_rate", "samples_per_second"} <= set(row)
 
 
-def test_a_compiler_s_mistake_stops_the_run(tmp_path, settings):
+@pytest.mark.parametrize(("dropout", "borne", "too_much"), [(0.0, 1.05, 1.2), (0.1, 1.3, 1.8)])
+def test_a_compiler_s_mistake_stops_the_run(dropout, borne, too_much, tmp_path, change):
+    settings = change(network={"dropout": dropout})
+
     def run(name: str, factor: float | None = None) -> dict[str, torch.Tensor]:
         run = build_run(settings, tmp_path / name)
         if factor is not None:  # as if it were what the compiler made
@@ -79,8 +82,9 @@ def test_a_compiler_s_mistake_stops_the_run(tmp_path, settings):
 
     plain, compared = run("plain"), run("right", 1.0)
     assert all(torch.equal(value, compared[name]) for name, value in plain.items()), "no trace of comparing"
+    run("borne", borne)
     with pytest.raises(TrainingError, match=r"compiled.*set compile=false"):
-        run("wrong", 1.2)
+        run("wrong", too_much)
 
 
 def _scale_loss(report: LossReport, factor: float) -> LossReport:

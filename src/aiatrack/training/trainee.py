@@ -25,8 +25,9 @@ from aiatrack.training.random_streams import (
 from aiatrack.training.shared_norm import share_batch_norms
 
 _STEPS_BETWEEN_COMPARISONS = 100
-_LARGEST_COMPILED_ERROR = 0.1
-"""Of the loss, relative. Dropout, which draws otherwise when compiled, and rounding stay below it."""
+_LARGEST_COMPILED_ERROR = {False: 0.1, True: 0.5}
+"""Of the loss, relative, by whether there is dropout: it draws otherwise when compiled, and two draws for one
+batch of `lite` are up to 0.15 apart for 16 samples and 0.25 for 4."""
 
 Check = Callable[[str, float, SampleBatch], None]
 """Told the name and value of each loss and gradient norm and its batch; raises to stop."""
@@ -118,7 +119,8 @@ class Trainee:
 
     def _check_compiled(self, loss: float, expected: float) -> None:
         """Stop when the compiler errs: on an H200 with PyTorch 2.11 runs diverged that went well without."""
-        if not abs(loss - expected) <= _LARGEST_COMPILED_ERROR * expected:
+        largest = _LARGEST_COMPILED_ERROR[self.network.settings.dropout > 0]
+        if not abs(loss - expected) <= largest * expected:
             raise TrainingError(
                 f"PyTorch's compiler changes what the network computes here: the loss of step {self.step} is "
                 f"{loss:.4g} compiled, {expected:.4g} without; set compile=false and start again"
