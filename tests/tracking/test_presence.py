@@ -103,8 +103,8 @@ def test_shipped_calibrations_tell_a_good_box_from_nothing(name):
     good, it = model.weigh(located(sharp, score=0.85), known)[0]
     flat = located(np.zeros((2, GRID, GRID)), score=-0.5, embedding=(0.3, 0.7))
     nothing, other = model.weigh(flat, known)[0]
-    assert it > 1 and other < 0
-    assert model.presence(good, good, held=False) > 0.5
+    assert it > 2 and other < 0
+    assert model.presence(good, good, held=False) > 0.6
     assert model.presence(nothing, nothing, held=False) < 0.1
 
 
