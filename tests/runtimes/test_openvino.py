@@ -1,6 +1,7 @@
 """The OpenVINO runtime: the eager one's numbers, whatever the batch; graphs converted once and cached."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +30,9 @@ from aiatrack.runtimes.openvino_split import BOUNDARY, split_fine_layers
 TOLERANCE = 1e-4
 LOGIT_TOLERANCE = 1e-3
 """Random weights as large as these amplify rounding."""
+
+IN_PIECES_AND_ONE_BY_ONE = [1 + row % 3 for row in range(4 * (os.cpu_count() or 1) + 3)]
+"""Ensembles of a batch so large that pieces of it go side by side on all cores, and some targets are left over."""
 
 
 def open_openvino(network, weights, cache=None, precision=Precision.FLOAT32):
@@ -76,7 +80,7 @@ def assert_equal(located, expected):
         np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("ensembles", [[1], [3], [1, 3, 2], [0, 0], [0]])
+@pytest.mark.parametrize("ensembles", [[1], [3], [1, 3, 2], [0, 0], [0], IN_PIECES_AND_ONE_BY_ONE])
 def test_equal_to_eager(eager, openvino, ensembles):
     ours, located = locate_batch(openvino, len(ensembles), ensembles)
     theirs, expected = locate_batch(eager, len(ensembles), ensembles)

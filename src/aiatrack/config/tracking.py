@@ -19,7 +19,7 @@ class TrackingSettings(FrozenSettings):
     """Short-term references drawn from memory for every frame; 0 leaves only the long-term one."""
     min_score_to_remember: float = Field(0.7, ge=-1, le=1)
     """Raw IoU-head score, in [-1, 1], above which a frame becomes a reference; 0.7 means an IoU of 0.85."""
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(32, ge=1)
     """Regions that go through the network together at most; bounds the memory that many targets take."""
     clip_margin_px: float = Field(10.0, gt=0)
     """Least part of a box that stays inside the frame, and its least width and height, px."""

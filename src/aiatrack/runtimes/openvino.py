@@ -19,6 +19,9 @@ from aiatrack.runtimes.threads import requested_threads
 _STATIC_ENSEMBLES = 4
 """Ensembles of up to so many get a graph of their own: compiled once, in about 0.1 s."""
 
+_TARGETS_IN_PIECE = 4
+"""Computed in one piece of a large batch: more would leave the caches, fewer do too little in each layer."""
+
 _FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
@@ -35,17 +38,19 @@ class _Key(NamedTuple):
     name: str
     ensemble: int | None
     """None stands for any size."""
+    targets: int
+    """How many in one piece."""
     side_by_side: bool
-    """Whether several targets are to be computed at once, or one as soon as possible."""
+    """Whether several pieces are to be computed at once, or one as soon as possible."""
 
 
 class OpenVINOGraphs:
     """An `aiatrack.runtimes.graph_network.GraphRunner`; compiles a graph when it is first wanted.
 
     Graphs have static shapes: for small networks the bookkeeping of dynamic ones takes a fifth of the time.
-    They are for one target. A batch is computed target by target, several side by side, each on cores of its
-    own: cores that share one target wait for one another between layers, and a batch in one piece leaves the
-    caches (`benchmarks/many_targets.py`).
+    A batch is computed in pieces of a few targets, several side by side, each on cores of its own: cores that
+    share a target wait for one another between layers, and a batch in one piece leaves the caches
+    (`benchmarks/many_targets.py`).
 
     Args:
         source: of the graphs.
@@ -72,19 +77,27 @@ class OpenVINOGraphs:
         sizes = self._sizes(name, inputs)
         ports = self._signatures[name].outputs
         outputs = {port.name: np.empty(port.sized(**sizes), port.dtype) for port in ports}
-        key = _key(name, sizes)
-        if key not in self._requests:
-            self._requests[key] = self._compile(key)
-        requests = self._requests[key]
-        jobs = [(inputs, outputs)]
-        if key.side_by_side:
-            jobs = [(_row(inputs, row), _row(outputs, row)) for row in range(sizes[BATCH])]
-        for begin in range(0, len(jobs), len(requests)):
-            next_jobs = jobs[begin : begin + len(requests)]
-            _start_all([request.bind(*job) for request, job in zip(requests, next_jobs, strict=False)])
+        one = _key_of_one(name, sizes)
+        at_once = _TARGETS_IN_PIECE * len(self._requests_for(one))
+        in_pieces = sizes[BATCH] // at_once * at_once
+        if in_pieces:
+            self._fill(one._replace(targets=_TARGETS_IN_PIECE), range(in_pieces), inputs, outputs)
+        self._fill(one, range(in_pieces, sizes[BATCH]), inputs, outputs)
+        return outputs
+
+    def _fill(
+        self, key: _Key, rows: range, inputs: Mapping[str, Array], outputs: Mapping[str, Array]
+    ) -> None:
+        """Compute some rows of the outputs, as many pieces at a time as there are requests."""
+        requests = self._requests_for(key)
+        pieces = [slice(row, row + key.targets) for row in rows[:: key.targets]]
+        for begin in range(0, len(pieces), len(requests)):
+            next_pieces = zip(requests, pieces[begin:], strict=False)
+            _start_all(
+                [request.bind(_part(inputs, piece), _part(outputs, piece)) for request, piece in next_pieces]
+            )
         for request in requests:
             request.wait()
-        return outputs
 
     def _sizes(self, name: str, inputs: Mapping[str, Array]) -> dict[str, int]:
         sizes = {}
@@ -94,12 +107,17 @@ class OpenVINOGraphs:
                     sizes[size] = inputs[port.name].shape[axis]
         return sizes
 
+    def _requests_for(self, key: _Key) -> "list[_BoundRequest]":
+        """As many as had best be under way at a time."""
+        if key not in self._requests:
+            self._requests[key] = self._compile(key)
+        return self._requests[key]
+
     def _compile(self, key: _Key) -> "list[_BoundRequest]":
-        """As many requests as had best be under way at a time."""
         if key.name not in self._models:
             self._models[key.name] = self._source.read(self._core, key.name)
         signature, model = self._signatures[key.name], self._models[key.name].clone()
-        free = {BATCH: 1, ENSEMBLE: key.ensemble or -1}
+        free = {BATCH: key.targets, ENSEMBLE: key.ensemble or -1}
         known = {name for port in model.inputs for name in port.names}
         ports = [port for port in signature.inputs if port.name in known]
         model.reshape({port.name: ov.PartialShape(list(port.sized(**free))) for port in ports})
@@ -176,13 +194,16 @@ def has_bf16() -> bool:
     return "BF16" in process_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _key(name: str, sizes: Mapping[str, int]) -> _Key:
+def _key_of_one(name: str, sizes: Mapping[str, int]) -> _Key:
     ensemble = sizes.get(ENSEMBLE, 1)
-    return _Key(name, ensemble if ensemble <= _STATIC_ENSEMBLES else None, sizes[BATCH] > 1)
+    return _Key(name, ensemble if ensemble <= _STATIC_ENSEMBLES else None, 1, sizes[BATCH] > 1)
 
 
-def _row(arrays: Mapping[str, Array], row: int) -> dict[str, Array]:
-    return {name: array[row : row + 1] for name, array in arrays.items()}
+def _part(arrays: Mapping[str, Array], rows: slice) -> Mapping[str, Array]:
+    """Some rows; the very arrays if that is all, so that they need not be bound again."""
+    if all(len(array) == rows.stop - rows.start for array in arrays.values()):
+        return arrays
+    return {name: array[rows] for name, array in arrays.items()}
 
 
 def _compile_options(precision: Precision) -> dict[str, Any]:
