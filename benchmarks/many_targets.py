@@ -17,7 +17,7 @@ from aiatrack.api import open_network
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import Image
 from aiatrack.data.synthetic import SyntheticWorld, SyntheticWorldSettings
-from aiatrack.tracking import MultiTracker, Network
+from aiatrack.tracking import MultiTracker
 
 WARM_UP_FRAMES = 3
 
@@ -36,10 +36,16 @@ def main() -> None:
     options = parser.parse_args()
     frames, boxes = render(options.targets, options.frames + WARM_UP_FRAMES + 1)
     for model in options.model:
-        settings, network = open_network(model, runtime=options.runtime, precision=options.precision)
+        # One each: a network keeps the references of its last call in place.
+        (settings, network), (_, network_of_singles) = (
+            open_network(model, runtime=options.runtime, precision=options.precision) for _ in range(2)
+        )
         for size in options.batch_sizes:
             tracking = settings.tracking.replace(batch_size=size)
-            print(f"{model}, batches of {size}: {compare(network, tracking, frames, boxes)}", flush=True)
+            print(f"{model}, batches of {size}: ", end="", flush=True)
+            together = MultiTracker(network, tracking)
+            singles = [MultiTracker(network_of_singles, tracking) for _ in boxes]
+            print(compare(together, singles, frames, boxes))
 
 
 def render(targets: int, frames: int) -> tuple[list[Image], np.ndarray]:
@@ -55,9 +61,10 @@ def render(targets: int, frames: int) -> tuple[list[Image], np.ndarray]:
     return [shown.image for shown in world], boxes
 
 
-def compare(network: Network, settings: TrackingSettings, frames: Sequence[Image], boxes: np.ndarray) -> str:
+def compare(
+    together: MultiTracker, singles: Sequence[MultiTracker], frames: Sequence[Image], boxes: np.ndarray
+) -> str:
     """Follow the same boxes together and one by one."""
-    together, singles = MultiTracker(network, settings), [MultiTracker(network, settings) for _ in boxes]
     for number, box in enumerate(boxes):
         together.add(frames[0], box, id=number)
         singles[number].add(frames[0], box, id=number)
@@ -68,7 +75,7 @@ def compare(network: Network, settings: TrackingSettings, frames: Sequence[Image
         middle = _clocks()
         alone = {number: tracker.update(frame)[number] for number, tracker in enumerate(singles)}
         readings.append((middle - start, _clocks() - middle))
-        apart.append(_largest_difference(batched, alone, settings.search_factor))
+        apart.append(_largest_difference(batched, alone, together.settings.search_factor))
     batched_s, single_s = np.array(readings[WARM_UP_FRAMES:]).transpose(
         1, 2, 0
     )  # each (wall and CPU, frames)

@@ -13,6 +13,9 @@ from aiatrack.tracking.network import Arrays
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
+_REMEMBERED_AT_ONCE = 8
+"""Targets of a batch: what each keeps is copied, best while it is in the caches."""
+
 
 class GraphRunner(Protocol):
     """Runs the graphs of `aiatrack.runtimes.signatures` by name."""
@@ -76,11 +79,17 @@ class GraphNetwork:
 
     def remember(self, memory: GraphMemory, rows: Sequence[int], boxes_xywh: Floats) -> list[GraphReference]:
         """Turn some crops of a memory into references, given their boxes normalised to the crop."""
-        chosen = list(rows)
-        inputs = {"tokens": memory.tokens[chosen], "boxes_xywh": np.ascontiguousarray(boxes_xywh)}
+        references: list[GraphReference] = []
+        for begin in range(0, len(rows), _REMEMBERED_AT_ONCE):
+            some = slice(begin, begin + _REMEMBERED_AT_ONCE)
+            references += self._remember(memory, list(rows[some]), boxes_xywh[some])
+        return references
+
+    def _remember(self, memory: GraphMemory, rows: list[int], boxes_xywh: Floats) -> list[GraphReference]:
+        inputs = {"tokens": memory.tokens[rows], "boxes_xywh": np.ascontiguousarray(boxes_xywh)}
         found = self._runner.run("remember", inputs)
         references = []
-        for i, row in enumerate(chosen):
+        for i, row in enumerate(rows):
             positions = _own(memory.inner_positions, row)
             long_term, short_term = (
                 GraphReferencePart(
