@@ -32,7 +32,7 @@ LOGIT_TOLERANCE = 1e-3
 """Random weights as large as these amplify rounding."""
 
 IN_PIECES_AND_ONE_BY_ONE = [1 + row % 3 for row in range(4 * (os.cpu_count() or 1) + 3)]
-"""Ensembles of a batch so large that pieces of it go side by side on all cores, and some targets are left over."""
+"""Ensembles of a batch of which pieces go side by side on all cores, and some targets are left over."""
 
 
 def open_openvino(network, weights, cache=None, precision=Precision.FLOAT32):
