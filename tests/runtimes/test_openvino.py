@@ -25,7 +25,7 @@ pytest.importorskip("openvino")
 from aiatrack.runtimes import GraphNetwork, OpenVINOGraphs
 from aiatrack.runtimes.openvino import has_bf16, process_core
 from aiatrack.runtimes.openvino_conversion import ConvertedGraphs
-from aiatrack.runtimes.openvino_split import BOUNDARY, split_fine_layers
+from aiatrack.runtimes.openvino_split import split_fine_layers
 
 TOLERANCE = 1e-4
 LOGIT_TOLERANCE = 1e-3
@@ -185,7 +185,7 @@ def test_fine_layers_split_off_compute_the_same(backbone, narrowest, tiny_weight
     crops, padding, _ = inputs(1)
     whole.reshape({"crops": crops.shape, "padding": padding.shape})
     fine, coarse = split_fine_layers(whole, settings)
-    assert tuple(fine.output(BOUNDARY).shape) == (1, narrowest, 16, 16), "a quarter of the crop's side"
+    assert tuple(fine.output(0).shape) == (1, narrowest, 16, 16), "a quarter of the crop's side"
     convolutions = [
         sum(op.get_type_name() == "Convolution" for op in part.get_ops()) for part in (fine, coarse)
     ]
@@ -193,9 +193,30 @@ def test_fine_layers_split_off_compute_the_same(backbone, narrowest, tiny_weight
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     run = [core.compile_model(part, "CPU", options) for part in (whole, fine, coarse)]
     expected = run[0]({"crops": crops, "padding": padding})
-    between = run[1]({"crops": crops})[0]
-    found = run[2]({BOUNDARY: between, "padding": padding})
+    between = run[1]({"crops": crops, "padding": padding})
+    found = run[2](between.to_tuple()[: len(coarse.inputs)])
     np.testing.assert_allclose(found["tokens"], expected["tokens"], atol=TOLERANCE)
+    np.testing.assert_array_equal(between["inner_positions"], expected["inner_positions"])
+
+
+PRECISIONS = [
+    Precision.FLOAT32,
+    pytest.param(
+        Precision.BF16, marks=pytest.mark.skipif(not has_bf16(), reason="the processor has no bf16")
+    ),
+]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_where_others_leave_the_frame_is_nothing_to_a_target(precision, tiny_weights):
+    network = open_openvino(load_network(tiny_weights)[1], tiny_weights, precision=precision)
+    crops, padding, _ = inputs(2)
+    padding[0] = False
+    together = network.encode(crops, padding)
+    alone = network.encode(crops[:1], padding[:1])
+    for ours, theirs in zip(alone, together, strict=True):
+        np.testing.assert_allclose(ours[0], theirs[0], atol=1e-5)
+    assert np.abs(together.inner_positions[0] - together.inner_positions[1]).max() > 0.1
 
 
 def test_graphs_are_converted_once(tiny_weights, tmp_path, openvino):

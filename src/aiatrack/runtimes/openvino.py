@@ -1,7 +1,8 @@
 """OpenVINO, the fast runtime on CPUs: runs the graphs, compiled for the shapes that come."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +13,7 @@ from aiatrack.config import NetworkSettings
 from aiatrack.errors import SettingsError
 from aiatrack.runtimes.choice import Precision
 from aiatrack.runtimes.graph_network import Array
-from aiatrack.runtimes.openvino_split import BOUNDARY, split_fine_layers
+from aiatrack.runtimes.openvino_split import split_fine_layers
 from aiatrack.runtimes.signatures import BATCH, ENSEMBLE, graph_signatures
 from aiatrack.runtimes.threads import requested_threads
 
@@ -42,6 +43,8 @@ class _Key(NamedTuple):
     """How many in one piece."""
     side_by_side: bool
     """Whether several pieces are to be computed at once, or one as soon as possible."""
+    is_padded: bool
+    """Whether some crops leave the frame: if none does, their positions are constants."""
 
 
 class OpenVINOGraphs:
@@ -77,7 +80,7 @@ class OpenVINOGraphs:
         sizes = self._sizes(name, inputs)
         ports = self._signatures[name].outputs
         outputs = {port.name: np.empty(port.sized(**sizes), port.dtype) for port in ports}
-        one = _key_of_one(name, sizes)
+        one = _key_of_one(name, sizes, is_padded="padding" in inputs and bool(inputs["padding"].any()))
         at_once = _TARGETS_IN_PIECE * len(self._requests_for(one))
         in_pieces = sizes[BATCH] // at_once * at_once
         if in_pieces:
@@ -121,6 +124,8 @@ class OpenVINOGraphs:
         known = {name for port in model.inputs for name in port.names}
         ports = [port for port in signature.inputs if port.name in known]
         model.reshape({port.name: ov.PartialShape(list(port.sized(**free))) for port in ports})
+        if not key.is_padded:
+            _assume_no_padding(model)
         options = {**self._options, "PERFORMANCE_HINT": "THROUGHPUT" if key.side_by_side else "LATENCY"}
         stages = []
         if key.name == "encode" and self._precision is Precision.BF16:
@@ -135,19 +140,22 @@ class _BoundRequest:
     """A compiled graph that reads its inputs where they lie and writes its outputs where they are kept.
 
     Args:
-        stages: the graph, or parts of it, each of which begins with what the one before ends with.
+        stages: the graph, or parts of it: each takes the first outputs of the one before, in order.
     """
 
     def __init__(self, stages: Sequence[ov.InferRequest]) -> None:
         self._stages = stages
-        self._stage_of = {
-            name: stage
-            for stage in stages
-            for port in (*stage.model_inputs, *stage.model_outputs)
-            for name in port.names
-        }
+        self._setters: dict[str, list[Callable[[ov.Tensor], None]]] = defaultdict(list)
+        for place, port in enumerate(stages[0].model_inputs):
+            self._add_setter(port, partial(stages[0].set_input_tensor, place))
+        for place, port in enumerate(stages[-1].model_outputs):
+            self._add_setter(port, partial(stages[-1].set_output_tensor, place))
         for before, after in pairwise(stages):
-            after.set_tensor(BOUNDARY, before.get_tensor(BOUNDARY))
+            for place, port in enumerate(before.model_outputs):
+                self._add_setter(port, partial(before.set_output_tensor, place))
+                if place < len(after.model_inputs):
+                    self._add_setter(port, partial(after.set_input_tensor, place))
+                    after.set_input_tensor(place, before.get_output_tensor(place))
         # OpenVINO holds bare pointers: what is bound must live as long as it is bound.
         self._bound: dict[str, Array] = {}
 
@@ -155,7 +163,7 @@ class _BoundRequest:
         """Set what is read and what is filled, once those before are done; returns what to run in turn."""
         self.wait()
         for name, array in (*inputs.items(), *outputs.items()):
-            if name in self._stage_of:
+            if name in self._setters:
                 self._bind(name, array)
         return self._stages
 
@@ -165,8 +173,13 @@ class _BoundRequest:
 
     def _bind(self, name: str, array: Array) -> None:
         if self._bound.get(name) is not array:
-            self._stage_of[name].set_tensor(name, ov.Tensor(array, shared_memory=True))
+            for set_tensor in self._setters[name]:
+                set_tensor(ov.Tensor(array, shared_memory=True))
             self._bound[name] = array
+
+    def _add_setter(self, port: ov.ConstOutput, set_tensor: Callable[[ov.Tensor], None]) -> None:
+        for name in port.names:
+            self._setters[name].append(set_tensor)
 
 
 def _start_all(chains: Sequence[Sequence[ov.InferRequest]]) -> None:
@@ -194,9 +207,19 @@ def has_bf16() -> bool:
     return "BF16" in process_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _key_of_one(name: str, sizes: Mapping[str, int]) -> _Key:
+def _key_of_one(name: str, sizes: Mapping[str, int], *, is_padded: bool) -> _Key:
     ensemble = sizes.get(ENSEMBLE, 1)
-    return _Key(name, ensemble if ensemble <= _STATIC_ENSEMBLES else None, 1, sizes[BATCH] > 1)
+    return _Key(name, ensemble if ensemble <= _STATIC_ENSEMBLES else None, 1, sizes[BATCH] > 1, is_padded)
+
+
+def _assume_no_padding(model: ov.Model) -> None:
+    """Where there is none, what depends on the padding alone is computed while the graph is compiled."""
+    for parameter in model.get_parameters():
+        if "padding" in parameter.output(0).names:
+            nowhere = ov.opset13.constant(np.zeros(parameter.get_output_shape(0), np.bool_))
+            for reader in parameter.output(0).get_target_inputs():
+                reader.replace_source_output(nowhere.output(0))
+            model.remove_parameter(parameter)
 
 
 def _part(arrays: Mapping[str, Array], rows: slice) -> Mapping[str, Array]:
