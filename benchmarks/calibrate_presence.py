@@ -38,16 +38,10 @@ Judged = tuple[FloatArray, Followed]
 FIRST_SEED = 10_000
 MOMENTA = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
 _RIDGE = 1e-3
-_KNOWN_SIGNS = {
-    "score": 1,
-    "entropy": -1,
-    "similarity_to_first": 1,
-    "similarity_to_recent": 1,
-    "size_change": -1,
-}
-SIGNS = np.array([_KNOWN_SIGNS.get(name, 0) for name in FEATURES])
-"""What is known of each weight before any fit; 0 is nothing. Features that nearly say the same, as the
-two similarities do, would else get large weights against one another, which mean nothing elsewhere."""
+_SPEAKS_AGAINST = {"entropy", "spread", "disagreement", "size_change"}
+SIGNS = np.array([-1 if name in _SPEAKS_AGAINST else 1 for name in FEATURES])
+"""What is known of each weight before any fit. Features that nearly say the same, as the two similarities do,
+would else get large weights against one another, which mean nothing elsewhere."""
 
 
 class JudgingRecorder(JudgingFollowing):
@@ -201,7 +195,7 @@ def fit_logistic(
     Args:
         rows: `(N, F)`.
         hits: `(N,)`.
-        signs: `(F,)` of the weights; a column whose weight would have the other sign is left out. 0: either.
+        signs: `(F,)` of the weights; a column whose weight would have the other sign is left out.
     """
     used = np.ones(rows.shape[1], dtype=np.bool_)
     while True:

@@ -113,6 +113,8 @@ def test_good_boxes_are_returned_as_float64(box):
         ([1, [2], 3, 4], "four numbers"),
         ([1, 2, float("nan"), 4], "finite"),
         ([1, 2, float("inf"), 4], "finite"),
+        ([1, 2, 10**400, 4], "finite"),
+        pytest.param([1, 2, -(10**5000), 4], "finite", id="more digits than Python prints"),
         ([1, 2, 0, 4], "positive"),
         ([1, 2, 3, -4], "positive"),
         ([100, 10, 5, 5], "outside"),

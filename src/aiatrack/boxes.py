@@ -115,6 +115,12 @@ def check_box_xywh(box: Sequence[float] | FloatArray, frame_width: int, frame_he
         values = np.asarray(box, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BoxError(f"a box is four numbers x, y, width, height in pixels; got {box!r}") from error
+    except OverflowError as error:
+        # Not shown: Python refuses to print whole numbers of more than 4300 digits.
+        raise BoxError(
+            "a box must be finite; got a whole number too large for a float: "
+            "give x, y, width, height in pixels"
+        ) from error
     if values.shape != (4,):
         raise BoxError(f"a box is four numbers x, y, width, height in pixels; got shape {values.shape}")
     if not np.isfinite(values).all():

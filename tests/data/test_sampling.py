@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
-from aiatrack.config import DataSettings, JitterSettings, Layout, SourceSettings
+from aiatrack.config import AppearanceSettings, DataSettings, JitterSettings, Layout, SourceSettings
 from aiatrack.data import build_batches, validation_clips
 from aiatrack.data.corpus import Corpus, clip_part, spread_frames
 from aiatrack.data.geometry import apply, crop_window, linear, to_index_coordinates, translate
@@ -22,7 +22,7 @@ from aiatrack.data.outlines import (
 from aiatrack.data.proposals import draw_proposals
 from aiatrack.data.sampling import Sampler
 from aiatrack.data.sources import open_sources
-from aiatrack.errors import DataError
+from aiatrack.errors import DataError, SettingsError
 
 
 def _write_clips(folder: Path, clips: int, frames: int, size: tuple[int, int] = (160, 120)) -> Path:
@@ -164,6 +164,32 @@ def test_the_papers_recipe(tmp_path: Path, packed: bool) -> None:
     reach = np.abs(offsets).max(axis=0)
     assert (reach > 0.4).all()
     assert (reach < 2.25 / 5 + 0.02).all()
+
+
+@pytest.mark.parametrize(("crop_size", "offsets"), [(1023, {0, 1}), (1024, {0})])
+def test_noise_of_large_crops_is_cut_from_all_of_the_tile(
+    tmp_path: Path, crop_size: int, offsets: set[int]
+) -> None:
+    settings = _paper(SourceSettings(path=_write_clips(tmp_path, 1, 24)), cache=tmp_path / "cache")
+    sampler = Sampler(open_sources(settings)[1], settings, crop_size=crop_size, search_factor=5.0)
+    views = [view for place in range(20) for view in sampler.plan(0, 0, place).views]
+    assert {place for view in views for place in view.noise_offset} == offsets
+
+
+def test_largest_crops_are_drawn_with_noise(tmp_path: Path) -> None:
+    settings = _paper(
+        SourceSettings(path=_write_clips(tmp_path, 1, 24)),
+        cache=tmp_path / "cache",
+        appearance=AppearanceSettings(noise=1),
+    )
+    batch = next(build_batches(settings, batch_size=1, crop_size=1024, search_factor=5.0, seed=0))
+    assert batch.search_crops.shape == (1, 1024, 1024, 3)
+
+
+def test_crops_larger_than_the_noise_are_refused(tmp_path: Path) -> None:
+    settings = _paper(SourceSettings(path=_write_clips(tmp_path, 1, 24)), cache=tmp_path / "cache")
+    with pytest.raises(SettingsError, match=r"at most 1024 px.*got 1040"):
+        build_batches(settings, batch_size=1, crop_size=1040, search_factor=5.0, seed=0)
 
 
 def test_packed_and_unpacked_give_the_same_pixels(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tiny_network import TINY_NETWORK
 
 from aiatrack import api
 from aiatrack.config import Backbone, Combination, Marking, RefinedAttention, Refinement, TrackingSettings
-from aiatrack.errors import SettingsError
+from aiatrack.errors import SettingsError, TrackingError
 from aiatrack.model import AiATrack, build_network, load_network
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.runtimes.choice import Precision
@@ -301,6 +301,25 @@ def test_benchmarks_are_run_in_float32(load, tiny_weights, monkeypatch):
 def test_choices_that_cannot_be(choice, words, tiny_weights):
     with pytest.raises(SettingsError, match=words):
         api.open_network(tiny_weights, "cpu", **choice)
+
+
+@pytest.mark.parametrize("model", ["lite", "nano"])
+def test_shipped_weights_are_known_again_in_other_runtimes_and_precisions(model):
+    precisions = ["float32", "bf16"] if has_bf16() else ["float32"]
+    choices = [("eager", precision) for precision in ("float32", "bf16")]
+    choices += [("openvino", precision) for precision in precisions]
+    frames = np.random.default_rng(2).integers(0, 256, (2, 90, 120, 3), dtype=np.uint8)
+    trackers = [
+        api.load_tracker(model, "cpu", runtime=runtime, precision=precision) for runtime, precision in choices
+    ]
+    for tracker in trackers:
+        tracker.start(frames[0], (30, 30, 30, 20))
+        state = tracker.state()
+        for other in trackers:
+            other.resume(state).update(frames[1])
+    other_weights = api.load_tracker({"lite": "nano", "nano": "lite"}[model], "cpu")
+    with pytest.raises(TrackingError, match="other weights"):
+        other_weights.resume(state)
 
 
 @pytest.mark.parametrize("first", ["eager", "openvino"])

@@ -39,6 +39,21 @@ def test_targets_are_followed_as_if_each_were_alone(network, batch_size):
         np.testing.assert_allclose(boxes, alone(network, box, FRAMES), atol=1e-3)
 
 
+def test_references_of_a_batch_are_asked_for_in_its_order(network, monkeypatch):
+    asked = []
+    remember = network.remember
+    monkeypatch.setattr(
+        network,
+        "remember",
+        lambda memory, rows, boxes: asked.append(list(rows)) or remember(memory, rows, boxes),
+    )
+    tracker = MultiTracker(network, SETTINGS)
+    for box in BOXES:
+        tracker.add(FRAMES[0], box)
+    tracker.update(FRAMES[1])
+    assert asked[-1] == [0, 1, 2], "the whole batch, which need not be gathered then"
+
+
 def test_targets_come_and_go(network):
     tracker = MultiTracker(network, SETTINGS)
     first = tracker.add(FRAMES[0], BOXES[0])
@@ -54,6 +69,18 @@ def test_targets_come_and_go(network):
     assert results[-1]["late"].frame_index == 7
     boxes = [found["late"].box_xywh for found in results]
     np.testing.assert_allclose(boxes, alone(network, BOXES[1], FRAMES[2:]), atol=1e-3)
+
+
+@pytest.mark.parametrize("id", [1.5, "", True, [1], (1, 2), b"car"])
+def test_an_id_is_a_number_or_a_name(network, id):
+    tracker = MultiTracker(network, SETTINGS)
+    tracker.add(FRAMES[0], BOXES[0])
+    for call in (lambda: tracker.add(FRAMES[0], BOXES[1], id=id), lambda: tracker.remove(id)):
+        with pytest.raises(TrackingError, match="whole number or a name"):
+            call()
+    assert tracker.ids == [1]
+    assert type(tracker.add(FRAMES[0], BOXES[1], id=np.int64(7))) is int
+    tracker.remove(np.int64(7))
 
 
 def test_ids_are_numbered_from_one_and_never_used_twice(network):

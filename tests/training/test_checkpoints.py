@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from aiatrack.atomic_files import replace_file
 from aiatrack.errors import OutputError, TrainingError
 from aiatrack.training import CheckpointFolder, load_checkpoint
 from aiatrack.training.checkpoints import save_atomically
@@ -71,16 +72,38 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 
 def test_the_draft_of_a_killed_process_is_removed(tmp_path):
-    draft = tmp_path / ".step_000000001.pt.draft"
-    draft.write_bytes(b"half")
-    CheckpointFolder(tmp_path).save({"step": 2}, 2)
-    assert not draft.exists()
+    with replace_file(tmp_path / "step_000000001.pt") as draft:
+        pass
+    drafts = [draft, tmp_path / ".step_000000001.pt.draft"]  # the latter of an older version
+    for draft in drafts:
+        draft.write_bytes(b"half")
+    whole = CheckpointFolder(tmp_path).save({"step": 2}, 2)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "step_000000001.pt", whole]
 
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write checkpoint"):
+    with pytest.raises(OutputError, match=r"cannot write .*step_000000001\.pt"):
         CheckpointFolder(tmp_path / "file" / "checkpoints").save({"step": 1}, 1)
+
+
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_a_full_disk_is_an_output_error(tmp_path, monkeypatch, kind):
+    def fail(state, path):
+        path.write_bytes(b"half")
+        raise kind("no space left")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OutputError, match=r"cannot write .*state\.pt.*: no space left"):
+        save_atomically({"step": 1}, tmp_path / "state.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_writing_leaves_other_files_alone(tmp_path):
+    """Checkpoints are written as every other file of the package, by a draft of their own."""
+    (tmp_path / ".state.pt.draft").write_text("of somebody else")
+    save_atomically({"step": 1}, tmp_path / "state.pt")
+    assert (tmp_path / ".state.pt.draft").read_text() == "of somebody else"
 
 
 def _draw():

@@ -4,11 +4,12 @@ import pytest
 import torch
 from training_samples import build_sample_batch
 
-from aiatrack.boxes import box_iou, xywh_to_xyxy
+from aiatrack.boxes import box_iou, xywh_to_xyxy, xyxy_to_xywh
 from aiatrack.config.training import LossSettings
 from aiatrack.model import Memory, build_network
-from aiatrack.training import TrackingObjective
+from aiatrack.training import TrackingObjective, build_initial_network
 from aiatrack.training.objective import _both_ways
+from aiatrack.training.trainee import Trainee
 
 
 @pytest.fixture
@@ -101,3 +102,56 @@ def test_both_ways_moves_proposals_with_their_overlap(batch):
     boxes = xywh_to_xyxy(doubled.search_boxes_xywh[:, None])
     overlap = box_iou(xywh_to_xyxy(doubled.proposals_xywh), boxes)
     torch.testing.assert_close(overlap, doubled.proposal_iou, atol=1e-4, rtol=0)
+
+
+OUTSIDE = torch.tensor(
+    [
+        [0.75, 0.25, 0.5, 0.5],
+        [-0.25, -0.5, 2.0, 0.75],
+        [1.5, 0.25, 0.25, 0.5],
+    ]  # half out, three sides, wholly
+)
+
+
+def _double(batch, **options):
+    memory = Memory(torch.zeros(3, 1, 1), torch.zeros(3, 1, 1))
+    _, _, doubled = _both_ways(memory, [memory, memory], batch, **options)
+    return doubled
+
+
+def _with_short_term(batch, boxes_xywh):
+    return batch._replace(reference_boxes_xywh=torch.stack((batch.reference_boxes_xywh[:, 0], boxes_xywh), 1))
+
+
+@pytest.mark.parametrize("clip_to_crop", [True, False])
+def test_both_ways_keeps_the_overlap_of_boxes_that_leave_the_crop(batch, clip_to_crop):
+    doubled = _double(_with_short_term(batch, OUTSIDE), clip_to_crop=clip_to_crop)
+    overlap = box_iou(xywh_to_xyxy(doubled.proposals_xywh), xywh_to_xyxy(doubled.search_boxes_xywh[:, None]))
+    torch.testing.assert_close(overlap, doubled.proposal_iou, atol=1e-4, rtol=0)
+
+
+def test_both_ways_clips_the_short_term_box_as_a_search_box(batch):
+    outside = _with_short_term(batch, OUTSIDE)
+    pixel = 1 / 64
+    clipped = torch.tensor([[0.75, 0.25, 0.25, 0.5], [0.0, 0.0, 1.0, 0.25], [1 - pixel, 0.25, pixel, 0.5]])
+    assert torch.equal(_double(outside).search_boxes_xywh[3:], clipped)
+    assert torch.equal(_double(outside, clip_to_crop=False).search_boxes_xywh[3:], OUTSIDE)
+
+
+def test_both_ways_changes_no_box_inside_the_crop(batch):
+    torch.manual_seed(0)
+    inside = torch.rand(3, 4) * 0.5  # of which turning to corners and back changes the last bits
+    batch = _with_short_term(batch, inside)
+    scale = (inside[:, 2:] / batch.search_boxes_xywh[:, 2:])[:, None]
+    shift = (batch.proposals_xywh[..., :2] - batch.search_boxes_xywh[:, None, :2]) * scale
+    moved = torch.cat((inside[:, None, :2] + shift, batch.proposals_xywh[..., 2:] * scale), -1)
+    for clip_to_crop in (True, False):
+        doubled = _double(batch, clip_to_crop=clip_to_crop)
+        assert torch.equal(doubled.search_boxes_xywh[3:], xyxy_to_xywh(xywh_to_xyxy(inside)))
+        assert torch.equal(doubled.proposals_xywh[3:], moved)
+
+
+def test_the_data_settings_say_whether_boxes_are_clipped(change):
+    for clip_to_crop in (True, False):
+        settings = change(data={"clip_to_crop": clip_to_crop})
+        assert Trainee(settings, build_initial_network(settings))._uncompiled.clip_to_crop == clip_to_crop

@@ -1,5 +1,6 @@
 """The journal and TensorBoard."""
 
+import errno
 import json
 import sys
 
@@ -41,6 +42,38 @@ def test_a_journal_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"metrics\.jsonl"):
         MetricsJournal(tmp_path / "file" / "metrics.jsonl").on_start(0, 1)
+
+
+def test_a_journal_that_can_no_longer_be_written(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    journal = MetricsJournal(path)
+    journal.on_start(0, 1)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*metrics\.jsonl"):
+        journal.on_metrics(1, {"total": 0.5})
+
+
+def test_curves_that_cannot_be_written(tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"cannot write .*file"):
+        TensorBoardLog(tmp_path / "file").on_start(0, 1)
+
+
+def test_curves_that_can_no_longer_be_written(tmp_path):
+    pytest.importorskip("tensorboard")
+    log = TensorBoardLog(tmp_path)
+    log.on_start(0, 1)
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log._writer.add_scalar = log._writer.close = fail
+    with pytest.raises(OutputError, match="No space left"):
+        log.on_metrics(1, {"total": 0.5})
+    with pytest.raises(OutputError, match="No space left"):
+        log.on_end(1)
 
 
 def test_tensorboard_gets_every_curve(tmp_path):

@@ -1,6 +1,8 @@
 """Whole runs in one process: learning, logs, validation, failure, resume."""
 
+import errno
 import json
+import math
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from training_samples import SampleStream, build_sample_batch, read_losses, tiny
 
 from aiatrack.api.training import SettingsFile
 from aiatrack.config.training import TrainingSettings
-from aiatrack.errors import SettingsError, TrainingError
+from aiatrack.errors import OutputError, SettingsError, TrainingError
 from aiatrack.model import load_network
 from aiatrack.training import (
     MetricsJournal,
@@ -21,6 +23,8 @@ from aiatrack.training import (
     load_checkpoint,
 )
 from aiatrack.training.losses import LossReport
+
+NAN = math.nan
 
 
 def build_run(settings: TrainingSettings, folder, batches=None, **surroundings) -> TrainingRun:
@@ -180,6 +184,35 @@ def test_another_network_is_not_resumed(tmp_path, change):
         build_run(change(network=other), tmp_path).resume()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"frozen": "backbone"}, {"frozen": "stem"}),
+        ({"frozen": "stem"}, {"frozen": "nothing"}),
+        ({"decay_norms_and_biases": True}, {"decay_norms_and_biases": False}),
+        ({"decay_norms_and_biases": False, "weight_decay": 0.0}, {"weight_decay": 1e-4}),
+    ],
+)
+def test_other_groups_of_parameters_are_not_resumed(tmp_path, change, before, after):
+    build_run(change(steps=2, optimizer=before), tmp_path).run()
+    run = build_run(change(optimizer=before | after), tmp_path)
+    start = {name: value.clone() for name, value in run.trainee.network.state_dict().items()}
+    name, value = next(iter(before.items()))
+    with pytest.raises(TrainingError, match=rf"resume with .*optimizer\.{name}={value}.*another folder"):
+        run.resume()
+    assert all(torch.equal(value, start[name]) for name, value in run.trainee.network.state_dict().items())
+
+
+@pytest.mark.parametrize(("norms_and_biases", "decays"), [(True, [0.5]), (False, [0.0, 0.5])])
+def test_a_changed_weight_decay_is_resumed_with(tmp_path, change, norms_and_biases, decays):
+    optimizer = {"decay_norms_and_biases": norms_and_biases}
+    build_run(change(steps=2, optimizer=optimizer), tmp_path).run()
+    run = build_run(change(optimizer=optimizer | {"weight_decay": 0.5}), tmp_path)
+    assert run.resume()
+    assert [group["weight_decay"] for group in run.trainee._optimizer.param_groups] == decays
+    assert all("exp_avg" in moments for moments in run.trainee._optimizer.state.values())
+
+
 def test_accumulated_batches_are_one_large_batch(tmp_path, change):
     """Without batch norms, which see one batch at a time, two halves equal the whole."""
 
@@ -239,6 +272,21 @@ def test_validation_chooses_the_best(tmp_path, change):
     assert losses == [row[0] for row in read_losses(tmp_path / "b" / "metrics.jsonl").values()]
 
 
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [([0.5, NAN, 0.1], (2, 0.5)), ([NAN, 0.1, NAN], (4, 0.1)), ([NAN, NAN, NAN], None)],
+)
+def test_a_score_that_is_not_a_number_is_never_the_best(tmp_path, change, scores, best):
+    coming = iter(scores)
+    settings = change(log={"validate_every_steps": 2})
+    summary = build_run(settings, tmp_path, validate=lambda network: {"auc": next(coming)}).run()
+    path = tmp_path / "checkpoints" / "best.pt"
+    if best is None:
+        assert summary.best_score is None and not path.exists()
+    else:
+        assert (load_checkpoint(path)["step"], summary.best_score) == best
+
+
 class Scores(Observer):
     """Collects the scores of a run."""
 
@@ -265,6 +313,20 @@ def test_pictures_are_written(tmp_path, change):
     build_run(change(log={"pictures_every_steps": 3}), tmp_path, write_pictures=write).run()
     shapes = (torch.Size([4, 64, 64, 3]), torch.Size([4, 4]))
     assert written == [("step_000000003.png", *shapes), ("step_000000006.png", *shapes)]
+
+
+def test_pictures_that_cannot_be_written(tmp_path, change):
+    settings = change(log={"pictures_every_steps": 3})
+
+    def fail(path, batch, predicted_xyxy):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"cannot write .*step_000000003\.png: No space left"):
+        build_run(settings, tmp_path / "full", write_pictures=fail).run()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "pictures").write_text("")
+    with pytest.raises(OutputError, match=r"cannot write .*step_000000003\.png"):
+        build_run(settings, tmp_path / "taken", write_pictures=lambda *_: None).run()
 
 
 class Poisoned(SampleStream):

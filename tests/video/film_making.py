@@ -44,6 +44,7 @@ def make_film(
     *,
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
+    rate: Fraction | int = RATE,
     times: Sequence[float] | None = None,
     container_options: dict[str, str] | None = None,
     options: dict[str, str] | None = None,
@@ -51,13 +52,13 @@ def make_film(
     aspect: Fraction | None = None,
     file_format: str | None = None,
 ) -> Path:
-    """Encode `images` (or so many grey ones) at 25 frames per second, or at `times` in seconds."""
+    """Encode `images` (or so many grey ones) at `rate` frames per second, or at `times` in seconds."""
     pictures = [grey_image(index) for index in range(images)] if isinstance(images, int) else images
     with av.open(str(path), "w", format=file_format, container_options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=RATE, options=options or {})
+        stream = container.add_stream(codec, rate=rate, options=options or {})
         height, width = (pictures[0][0] if isinstance(pictures[0], tuple) else pictures[0]).shape[:2]
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
-        clock = Fraction(1, 1000) if times is not None else Fraction(1, RATE)
+        clock = Fraction(1, 1000) if times is not None else 1 / Fraction(rate)
         stream.time_base = stream.codec_context.time_base = clock
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
@@ -68,7 +69,7 @@ def make_film(
             picture.time_base = clock
             container.mux(stream.encode(picture))
         if sound is not None:
-            encode_sound(container, sound, len(pictures) / RATE)
+            encode_sound(container, sound, float(len(pictures) / rate))
         container.mux(stream.encode(None))
     return path
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -70,6 +71,19 @@ def test_frame_rates_are_exact(tmp_path: Path, rate: Fraction | float) -> None:
     assert found["rate"] == exact
     assert found["times"] == pytest.approx(times, abs=1e-9)
     assert found["duration_s"] == pytest.approx(float(30 / exact), abs=2e-3)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("period_s", [5, 7 / 3, 3600, 20_000])
+@pytest.mark.parametrize("kind", [float, lambda rate: Fraction(rate).limit_denominator(1_000_000)])
+def test_low_frame_rates(
+    tmp_path: Path, suffix: str, period_s: float, kind: Callable[[float], Fraction | float]
+) -> None:
+    times = [index * period_s for index in range(4)]
+    found = probe(write_film(tmp_path / f"film{suffix}", times, rate=kind(1 / period_s)))
+    assert found["times"] == pytest.approx(times, abs=5.1e-4)
+    assert found["duration_s"] == pytest.approx(4 * period_s, abs=2e-3)
+    assert found["rate"] == 1 / Fraction(period_s).limit_denominator(1001)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -323,7 +337,8 @@ def test_film_without_frames_leaves_no_file_and_keeps_an_old_one(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "options",
-    [{"frame_rate": 0}, {"frame_rate": float("nan")}, {"frame_rate": -1}, {"frame_rate": 1e9}]
+    [{"frame_rate": rate} for rate in (0, 1e-9, Fraction(1, 20_001))]
+    + [{"frame_rate": float("nan")}, {"frame_rate": -1}, {"frame_rate": 1e9}]
     + [{"frame_rate": 25, "quality": quality} for quality in (-1, 52)],
 )
 def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, float]) -> None:

@@ -305,6 +305,32 @@ def test_film_cut_short_delivers_what_decodes_then_warns(
     assert [frame.index for frame in frames] == list(range(len(frames)))
 
 
+@pytest.mark.parametrize("start_s", [None, 10])
+@pytest.mark.parametrize("rate", [1, Fraction(1, 5)])
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.mov", "film.webm", "film.ts"])
+def test_whole_film_of_a_low_frame_rate_is_not_called_cut_short(
+    tmp_path: Path, name: str, rate: Fraction | int, start_s: float | None
+) -> None:
+    codec = "libvpx-vp9" if name.endswith("webm") else "libx264"
+    film = make_film(tmp_path / name, 20, codec=codec, rate=rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", VideoWarning)
+        with open_frames(film, start_s=start_s) as source:
+            frames = list(source)
+            assert not source.truncated
+    assert frames[-1].time_s == pytest.approx(19 / rate)
+
+
+def test_last_frame_missing_from_a_film_of_a_low_frame_rate_is_noticed(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mkv", 20, codec="mjpeg", pix_fmt="yuvj420p", rate=1)
+    with av.open(str(film)) as container:
+        last = [packet.pos for packet in container.demux(video=0) if packet.pos][-1]
+    film.write_bytes(film.read_bytes()[:last])
+    with open_frames(film) as source, pytest.warns(VideoWarning, match=r"data end at 19\.00 s"):
+        assert len(list(source)) == 19
+        assert source.truncated
+
+
 @pytest.mark.parametrize(
     ("codec", "pix_fmt"), [("libx264", "yuv420p"), ("mjpeg", "yuvj420p"), ("ffv1", "yuv420p")]
 )

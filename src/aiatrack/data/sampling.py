@@ -21,7 +21,7 @@ from aiatrack.data.outlines import outline_box_xywh
 from aiatrack.data.plan import OverlayPlan, SamplePlan, ViewPlan
 from aiatrack.data.proposals import draw_proposals
 from aiatrack.data.staging import SceneSetter, Stage
-from aiatrack.errors import DataError
+from aiatrack.errors import DataError, SettingsError
 
 _MOST_SAMPLES = 4
 _CENTRE_TRIES = 6
@@ -39,12 +39,18 @@ class Sampler:
         Args:
             corpus: what to draw from.
             settings: how.
-            crop_size: S, px.
+            crop_size: S, px, at most the 1024 of the noise tile.
             search_factor: side of an unjittered crop over sqrt(width x height) of the target.
 
         Raises:
+            SettingsError: `crop_size` exceeds the noise tile.
             DataError: the corpus has nothing of what the settings ask for.
         """
+        if crop_size > NOISE_TILE_SIZE:
+            raise SettingsError(
+                f"crop_size must be at most {NOISE_TILE_SIZE} px, the size of the noise laid over crops; "
+                f"got {crop_size}: choose a smaller one"
+            )
         self.corpus, self.settings = corpus, settings
         self.crop_size, self.search_factor = crop_size, search_factor
         self._kinds, self._draws, self._shares = self._ingredients()
@@ -99,7 +105,7 @@ class Sampler:
         shift = 0.5 / self.crop_size if self.settings.published_half_pixel else 0.0
         noisy, sigma, compressed, quality, smooth = rng.random(5)
         low, high = settings.compression_quality
-        offset = rng.integers(0, NOISE_TILE_SIZE - self.crop_size, 2)
+        offset = rng.integers(0, NOISE_TILE_SIZE - self.crop_size, 2, endpoint=True)
         inverse = _inverse(from_image)
         return ViewPlan(
             image=stage.image,

@@ -163,16 +163,17 @@ class _Recording(Generic[Outputs]):
     def __init__(self, function: Callable[..., Outputs], inputs: tuple[Any, ...]) -> None:
         own = _map(inputs, torch.clone)
         self._inputs = list(_tensors(own))
-        # Libraries set themselves up at the first run on a stream other than the usual one.
-        aside: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        usual = torch.cuda.current_stream()
-        aside.wait_stream(usual)
-        with torch.cuda.stream(aside):
-            function(*own)
-        usual.wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._outputs = function(*own)
+        with torch.cuda.device(self._inputs[0].device):  # which need not be the usual one
+            # Libraries set themselves up at the first run on a stream other than the usual one.
+            aside: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            usual = torch.cuda.current_stream()
+            aside.wait_stream(usual)
+            with torch.cuda.stream(aside):
+                function(*own)
+            usual.wait_stream(aside)
+            with torch.cuda.graph(self._graph, stream=aside):
+                self._outputs = function(*own)
 
     def __call__(self, *inputs: Any) -> Outputs:
         """Compute outputs that the next call overwrites."""

@@ -17,10 +17,10 @@ class ONNXGraphs:
 
     Args:
         exported: a folder of ONNX graphs.
-        device: `cpu`; `cuda` or `cuda:1` for a GPU.
+        device: `cpu`; `cuda` or `cuda:1` for a GPU; `auto` for a GPU if ONNX Runtime can use one.
 
     Raises:
-        SettingsError: ONNX Runtime was installed without GPUs.
+        SettingsError: a GPU, and ONNX Runtime was installed without.
     """
 
     def __init__(self, exported: ExportedNetwork, device: str = "cpu") -> None:
@@ -57,10 +57,10 @@ def choose_providers(device: str, available: list[str]) -> list[str | tuple[str,
         SettingsError: a GPU, and none that ONNX Runtime knows.
     """
     kind, _, index = device.partition(":")
-    if kind == "cpu":
-        return ["CPUExecutionProvider"]
     found = [provider for provider in _GPU_PROVIDERS if provider in available]
-    if kind != "cuda" or not found:
+    if kind == "cpu" or (kind == "auto" and not found):
+        return ["CPUExecutionProvider"]
+    if kind not in ("auto", "cuda") or not found:
         raise SettingsError(
             f"this ONNX Runtime cannot use device {device!r} (it knows {', '.join(available)}): say device "
             "cpu, or install onnxruntime-gpu"

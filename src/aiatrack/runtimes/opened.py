@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.runtimes.choice import Precision, require_installed
 from aiatrack.runtimes.exported import ExportedNetwork, ExportFormat
 from aiatrack.runtimes.graph_network import GraphRunner
@@ -17,8 +18,16 @@ class ExportedGraphs:
         self._exported = exported
 
     def read(self, core: "ov.Core", name: str) -> "ov.Model":
-        """A graph."""
-        return core.read_model(self._exported.graph(name))
+        """A graph.
+
+        Raises:
+            WeightsError: its file is damaged.
+        """
+        path = self._exported.graph(name)
+        try:
+            return core.read_model(path)
+        except RuntimeError as error:
+            raise WeightsError(f"OpenVINO cannot open {path}: {error}") from error
 
 
 def run_exported(
@@ -28,7 +37,7 @@ def run_exported(
 
     Args:
         exported: the folder.
-        device: for ONNX graphs, also `cuda`.
+        device: `cpu` or `auto`; for ONNX graphs also `cuda`, which `auto` is where ONNX Runtime can.
         precision: other than the folder's own; for OpenVINO's float32 graphs, also bf16.
 
     Raises:
@@ -36,6 +45,11 @@ def run_exported(
         SettingsError: it cannot use the device.
     """
     require_installed(exported.format.runtime)
+    if exported.format is not ExportFormat.ONNX and device not in ("auto", "cpu"):
+        raise SettingsError(
+            f"graphs of format {exported.format.value} run on the CPU only; got device {device!r}: say cpu, "
+            "or export to onnx"
+        )
     if exported.format is ExportFormat.ONNX:
         from aiatrack.runtimes.onnx import ONNXGraphs
 

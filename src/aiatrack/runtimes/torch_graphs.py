@@ -1,12 +1,14 @@
 """The graphs in PyTorch: what other runtimes are compared with, and exported programs."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from aiatrack.config import NetworkSettings
+from aiatrack.errors import WeightsError
 from aiatrack.model import AiATrack
 from aiatrack.runtimes.exported import ExportedNetwork
 from aiatrack.runtimes.graph_network import Array
@@ -52,6 +54,12 @@ def network_graphs(network: AiATrack) -> TorchGraphs:
 
 def exported_torch_graphs(exported: ExportedNetwork) -> TorchGraphs:
     """The graphs of a folder of exported PyTorch programs."""
-    return TorchGraphs(
-        exported.settings.network, lambda name: torch.export.load(exported.graph(name)).module()
-    )
+    return TorchGraphs(exported.settings.network, lambda name: _load_program(exported.graph(name)))
+
+
+def _load_program(path: Path) -> Graph:
+    try:
+        program: Graph = torch.export.load(path).module()
+    except Exception as error:  # whatever zip, pickle and PyTorch make of a damaged file
+        raise WeightsError(f"PyTorch cannot open {path}: {error}") from error
+    return program

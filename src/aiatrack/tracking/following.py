@@ -266,7 +266,9 @@ class WatchfulFollowing(JudgingFollowing):
         if self._is_confirmed(watch, elsewhere[0], followed):
             watch.looks += 1
             watch.candidate_xywh = elsewhere[0].box_xywh
-            return elsewhere[0] if watch.looks >= self._settings.looks_to_recover else None
+            # To leave what is followed takes one look more than to follow something again.
+            enough = self._settings.looks_to_recover + (followed is not None)
+            return elsewhere[0] if watch.looks >= enough else None
         watch.candidate_xywh, watch.looks = self._choose_candidate(watch, elsewhere, followed), 0
         return None
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from numbers import Integral
 from typing import Any, get_args
 
 import numpy as np
@@ -28,6 +29,7 @@ from aiatrack.tracking.presence import PresenceModel
 from aiatrack.tracking.saved_state import (
     TrackerState,
     check_saving,
+    check_state,
     probe_network,
     restore_target,
     save_target,
@@ -115,9 +117,10 @@ class MultiTracker:
         Raises:
             FrameError: the frame is not `(H, W, 3)` uint8, or not of the size of those before.
             BoxError: the box is not four finite numbers, has no area, or lies outside the frame.
-            TrackingError: a target of that id is followed already.
+            TrackingError: the id is no number or name, or a target of that id is followed already.
         """
         self._check_frame(frame)
+        id = None if id is None else _as_id(id)
         if id in self._targets:
             raise TrackingError(f"target {id!r} is followed already: remove it first, or choose another id")
         box_xywh = check_box_xywh(box, frame_width=frame.shape[1], frame_height=frame.shape[0])
@@ -143,6 +146,7 @@ class MultiTracker:
         Raises:
             TrackingError: no target of that id is followed.
         """
+        id = _as_id(id)
         if id not in self._targets:
             known = ", ".join(repr(known) for known in self._targets) or "none"
             raise TrackingError(f"no target {id!r} is followed; those that are: {known}")
@@ -175,7 +179,9 @@ class MultiTracker:
             id: self._judge(id, list(group)) for id, group in groupby(sights, key=lambda sight: sight.target)
         }
         # Where a target was looked for in several places, only the first, on its path, can be remembered.
-        first = {sight.target: sight for sight in reversed(sights)}
+        first: dict[TargetId, _Sight] = {}
+        for sight in sights:
+            first.setdefault(sight.target, sight)
         self._remember([sight for id, sight in first.items() if self.latest[id].remembered])
         return dict(self.latest)
 
@@ -207,9 +213,10 @@ class MultiTracker:
             The tracker itself.
 
         Raises:
-            TrackingError: the state comes from other weights or settings, or the network's runtime cannot
-                save references.
+            TrackingError: it is no state, or comes from other weights or settings, or the network's runtime
+                cannot save references.
         """
+        check_state(state)
         network = check_saving(self._network)
         state.check(self.settings, self._color, probe_network(network))
         targets = state.targets.items()
@@ -307,6 +314,16 @@ class MultiTracker:
         if self._cropping is not None:
             return self._cropping.encode_regions(frame, windows, self._color)
         return self._network.encode(*cut_regions(frame, windows, self._color))
+
+
+def _as_id(id: Any) -> TargetId:
+    """An id as it is kept; NumPy's numbers become Python's."""
+    if isinstance(id, str) and id:
+        return id
+    # True is a whole number to Python, the same one as 1.
+    if isinstance(id, Integral) and not isinstance(id, bool):
+        return int(id)
+    raise TrackingError(f"a target's id is a whole number or a name; got {id!r}")
 
 
 def _choose_following(settings: TrackingSettings, crop_size: int) -> Following:

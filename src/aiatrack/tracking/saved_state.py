@@ -12,8 +12,9 @@ from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.network import Arrays, Network, SavingNetwork
 from aiatrack.tracking.target import FloatArray, Target, TargetId, TrackResult, Watch
 
-_PROBE_TOLERANCE = 0.02
-"""Relative difference of probes: devices and runtimes of the same weights stay far below it."""
+_PROBE_TOLERANCE = 0.1
+"""Relative difference of probes. Runtimes and precisions of the shipped weights are up to 0.04 apart, weights
+and what they became after a few hundred more steps of training 0.2 and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,16 @@ def check_saving(network: Network) -> SavingNetwork:
     return network
 
 
+def check_state(state: object) -> None:
+    """Make sure that something is a tracker's state.
+
+    Raises:
+        TrackingError: it is not.
+    """
+    if not isinstance(state, TrackerState):
+        raise TrackingError(f"a tracker resumes what `state()` returned; got {type(state).__name__}")
+
+
 def probe_network(network: Network) -> npt.NDArray[np.float32]:
     """What a network makes of a fixed picture: `(C,)`."""
     side = network.crop_size
@@ -144,8 +155,9 @@ def only_target(state: TrackerState) -> TargetId:
     """Id of a state's only target.
 
     Raises:
-        TrackingError: it has none, or several.
+        TrackingError: it is no state, or has no target, or several.
     """
+    check_state(state)
     if len(state.targets) != 1:
         raise TrackingError(
             f"a Tracker follows one target; the state has {len(state.targets)}: resume it with a MultiTracker"

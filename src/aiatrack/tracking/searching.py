@@ -32,8 +32,10 @@ def search_windows(
     if watch.candidate_xywh is not None:
         windows.append(crop_window(watch.candidate_xywh, settings.search_factor, crop_size))
     if watch.frames_searched < settings.search_growth_steps:
+        size = math.sqrt(float(watch.believed_xywh[2:].prod()))
         growth = settings.search_growth ** (watch.frames_searched + 1)
-        windows.append(crop_window(watch.believed_xywh, settings.search_factor * growth, crop_size))
+        side = _widest_useful(settings.search_factor * growth * size, size, frame_shape, settings)
+        windows.append(crop_window(watch.believed_xywh, side / size, crop_size))
     else:
         tiles = tile_frame(watch.believed_xywh, frame_shape, settings)
         count = min(settings.search_budget - len(windows), len(tiles))
@@ -59,7 +61,7 @@ def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: Track
     height, width = frame_shape[:2]
     size = math.sqrt(float(box_xywh[2] * box_xywh[3]))
     side = settings.search_factor * settings.tile_growth * size
-    side = min(side, max(_LARGEST_TILE_SHARE * max(height, width), settings.search_factor * size))
+    side = _widest_useful(side, size, frame_shape, settings)
     step = max(side - 2 * size, side / 2)
     columns, rows = _centres(width, side, step), _centres(height, side, step)
     centres = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
@@ -67,6 +69,11 @@ def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: Track
     centres = centres[np.argsort(distances, kind="stable")]
     anchor = side / settings.search_factor
     return np.concatenate((centres - anchor / 2, np.full_like(centres, anchor)), axis=1)
+
+
+def _widest_useful(side: float, size: float, frame_shape: Sequence[int], settings: TrackingSettings) -> float:
+    """A region's side, cut down to what shows some of the frame, but not below the normal one."""
+    return min(side, max(_LARGEST_TILE_SHARE * max(frame_shape[:2]), settings.search_factor * size))
 
 
 def _centres(length: float, side: float, step: float) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from aiatrack.atomic_files import replace_file
 from aiatrack.errors import OutputError, TrainingError
 
 
@@ -38,8 +39,8 @@ class CheckpointFolder:
         """
         path = self._folder / f"step_{step:09d}.pt"
         save_atomically(state, path)
-        # A process killed while writing leaves its draft behind.
-        for old in [*self.paths()[: -self._kept], *self._folder.glob(".*.draft")]:
+        # A process killed while writing leaves its draft behind, named by `replace_file`.
+        for old in [*self.paths()[: -self._kept], *self._folder.glob(".*.pt.*")]:
             old.unlink(missing_ok=True)
         return path
 
@@ -73,15 +74,10 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
     Raises:
         OutputError: no permission or no space.
     """
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replace_file(path) as draft:
             torch.save(state, draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # PyTorch's writer raises RuntimeError where the disk is full
+    except RuntimeError as error:  # PyTorch's writer raises it where the disk is full
         raise OutputError(
             f"cannot write checkpoint {path}: {error}; free space or choose another folder"
         ) from error

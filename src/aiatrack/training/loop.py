@@ -24,6 +24,7 @@ from aiatrack.training.observers import Observer
 from aiatrack.training.random_streams import untouched_random_streams
 from aiatrack.training.surroundings import Surroundings
 from aiatrack.training.trainee import Trainee
+from aiatrack.training.writing import writing_to
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RunSummary:
     """Of this call; what came before a resume is not counted."""
     best_score: float | None
     weights: Path
-    """The last weights, or their average; `best.safetensors` lies beside them if there was a validation."""
+    """The last weights, or their average; `best.safetensors` lies beside them if there is a best score."""
 
 
 class TrainingRun:
@@ -72,7 +73,7 @@ class TrainingRun:
             Whether there was one.
 
         Raises:
-            TrainingError: it cannot be read, or is of another network.
+            TrainingError: it cannot be read, or is of another network or of other trained parameters.
         """
         state = self._checkpoints.load_newest()
         if state is None:
@@ -90,6 +91,7 @@ class TrainingRun:
         Raises:
             TrainingError: the loss is not finite or has exploded; the batch is kept in the folder. Or another
                 process is training in this folder.
+            OutputError: the folder cannot be written to.
         """
         with self._sole_use_of_folder():
             return self._run()
@@ -200,8 +202,8 @@ class TrainingRun:
         if self._surroundings.write_pictures is None or not self._accelerator.is_main_process:
             return
         path = self._folder / "pictures" / f"step_{self.trainee.step:09d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with untouched_random_streams():
+        with writing_to(path), untouched_random_streams():
+            path.parent.mkdir(parents=True, exist_ok=True)
             predicted_xyxy = report.boxes_xyxy[: len(batch.search_crops)].cpu()
             self._surroundings.write_pictures(path, batch.to("cpu"), predicted_xyxy)
         self._tell(lambda observer: observer.on_file(self.trainee.step, path))
@@ -226,9 +228,11 @@ class TrainingRun:
                 f"the validation gave no score {name!r} to choose the best weights by, only "
                 f"{', '.join(scores)}: set log.best_metric to one of these"
             )
-        if self.best_score is not None and scores[name] <= self.best_score:
+        score = scores[name]
+        # Nothing compares with NaN: once it were the best, any later score would take its place.
+        if math.isnan(score) or (self.best_score is not None and score <= self.best_score):
             return False
-        self.best_score = scores[name]
+        self.best_score = score
         return True
 
     def _keep_best(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from aiatrack.atomic_files import write_text
 from aiatrack.errors import MissingExtraError, OutputError
+from aiatrack.training.writing import writing_to
 
 
 class Observer:
@@ -27,7 +28,10 @@ class Observer:
 
 
 class MetricsJournal(Observer):
-    """Appends each event as one line of JSON; on resuming, drops what came after the checkpoint."""
+    """Appends each event as one line of JSON; on resuming, drops what came after the checkpoint.
+
+    Its methods raise `OutputError` where the file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -55,12 +59,12 @@ class MetricsJournal(Observer):
         return whole.split("\n") if newline else []
 
     def _append(self, record: dict[str, object]) -> None:
-        with self._path.open("a", encoding="utf-8") as journal:
+        with writing_to(self._path), self._path.open("a", encoding="utf-8") as journal:
             journal.write(json.dumps(record) + "\n")
 
 
 class TensorBoardLog(Observer):
-    """Curves for TensorBoard.
+    """Curves for TensorBoard. Its methods raise `OutputError` where the folder cannot be written.
 
     Raises:
         MissingExtraError: TensorBoard is not installed.
@@ -77,7 +81,8 @@ class TensorBoardLog(Observer):
 
     def on_start(self, step: int, steps: int) -> None:
         """Open the event file; a curve goes on from `step`."""
-        self._writer = self._open(str(self._folder), purge_step=step + 1)
+        with writing_to(self._folder):
+            self._writer = self._open(str(self._folder), purge_step=step + 1)
 
     def on_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Add a point to each metric's curve."""
@@ -90,12 +95,14 @@ class TensorBoardLog(Observer):
     def on_end(self, step: int) -> None:
         """Close the event file."""
         if self._writer is not None:
-            self._writer.close()
+            with writing_to(self._folder):
+                self._writer.close()
 
     def _add(self, group: str, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
             if self._writer is not None:
-                self._writer.add_scalar(f"{group}/{name}", value, step)
+                with writing_to(self._folder):
+                    self._writer.add_scalar(f"{group}/{name}", value, step)
 
 
 def _step_of(line: str) -> int:

@@ -1,6 +1,7 @@
 """AdamW with the paper's parameter groups, frozen parts and learning rates as functions of the step."""
 
 import math
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
@@ -54,6 +55,34 @@ def build_optimizer(network: AiATrack, settings: OptimizerSettings) -> AdamW:
             "every parameter is frozen, there is nothing to train: set optimizer.frozen to stem"
         )
     return AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def load_optimizer(optimizer: Optimizer, state: dict[str, Any], saved: OptimizerSettings) -> None:
+    """Go on from the moments in a checkpoint, with the weight decay that `optimizer` was built with.
+
+    Args:
+        optimizer: of `build_optimizer`; changed only if all is well.
+        state: what its `state_dict` returned when the checkpoint was written.
+        saved: settings of that time.
+
+    Raises:
+        TrainingError: the groups hold other parameters.
+    """
+    if _group_sizes(state["param_groups"]) != _group_sizes(optimizer.param_groups):
+        raise TrainingError(
+            "these settings train or decay other parameters than the checkpoint's: resume with its "
+            f"optimizer.frozen={saved.frozen.value}, optimizer.decay_norms_and_biases="
+            f"{saved.decay_norms_and_biases} and optimizer.weight_decay={saved.weight_decay:g}, or start in "
+            "another folder with init set to its weights"
+        )
+    decays = [group["weight_decay"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, decay in zip(optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+
+
+def _group_sizes(groups: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return [(group["rate"], len(group["params"])) for group in groups]
 
 
 def learning_rate_share(settings: OptimizerSettings, step: int, steps: int) -> float:

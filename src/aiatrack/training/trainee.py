@@ -15,7 +15,7 @@ from aiatrack.training.acceleration import build_accelerator
 from aiatrack.training.ema import AveragedNetwork
 from aiatrack.training.losses import LossReport
 from aiatrack.training.objective import TrackingObjective
-from aiatrack.training.optimization import LearningRates, build_optimizer, freeze_parts
+from aiatrack.training.optimization import LearningRates, build_optimizer, freeze_parts, load_optimizer
 from aiatrack.training.random_streams import (
     random_state,
     restore_random_state,
@@ -58,7 +58,9 @@ class Trainee:
         freeze_parts(self.network, self.settings.optimizer.frozen)
         decay = self.settings.optimizer.ema_decay
         self.average = AveragedNetwork(self.network, decay) if decay else None
-        objective = TrackingObjective(self.network.train(), self.settings.loss)
+        objective = TrackingObjective(
+            self.network.train(), self.settings.loss, clip_to_crop=self.settings.data.clip_to_crop
+        )
         self._uncompiled = objective
         optimizer = build_optimizer(self.network, self.settings.optimizer)
         self._objective, self._optimizer = self.accelerator.prepare(objective, optimizer)
@@ -152,18 +154,19 @@ class Trainee:
         """Go on from a checkpoint's state.
 
         Raises:
-            TrainingError: it is of another network.
+            TrainingError: it is of another network, or of other trained parameters.
         """
-        saved = TrainingSettings.parse(state["settings"], origin="checkpoint").model_settings()
+        settings = TrainingSettings.parse(state["settings"], origin="checkpoint")
+        saved = settings.model_settings()
         if saved.network != self.network.settings:
             raise TrainingError(
                 f"the checkpoint is of another network ({saved.name}) than these settings describe: "
                 "resume with its own settings, or start in another folder"
             )
+        load_optimizer(self._optimizer, state["optimizer"], settings.optimizer)
         self.network.load_state_dict(state["network"])
         if self.average is not None:
             self.average.network.load_state_dict(state["average"] or state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
         if self.accelerator.scaler is not None and state["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]

@@ -136,7 +136,7 @@ class FilmSource(FrameSource):
                 index = self._count_packets_before(picture)
             yield self._convert(picture, index, time_s)
             index += 1
-            self._end_s = time_s
+            self._end_s = time_s + self._shown_s(picture)
         else:
             self._check_whole()
         if self._damaged:
@@ -227,6 +227,12 @@ class FilmSource(FrameSource):
             self._orientation = read_orientation(picture, self.name)
         upright = turn_upright(np.ascontiguousarray(image), self._orientation)
         return Frame(image=upright, index=index, time_s=time_s)
+
+    def _shown_s(self, picture: VideoFrame) -> float:
+        """Seconds that a picture is shown: as the film says, else one frame period."""
+        if picture.duration and picture.time_base is not None:
+            return float(picture.duration * picture.time_base)
+        return float(1 / (self.frame_rate or DEFAULT_FRAME_RATE))
 
     def _check_whole(self) -> None:
         """Warn where the film's data ended before its header said."""

@@ -35,6 +35,9 @@ DEFAULT_QUALITY = 21
 TICKS_PER_SECOND = 90_000
 """Lower bound of the time base: time stamps are kept to within 6 microseconds (Matroska itself: 0.5 ms)."""
 
+MIN_FRAME_RATE, MAX_FRAME_RATE = Fraction(1, 20_000), 1000
+"""Frames per second. MP4 counts a frame's ticks in 31 bits, 6.6 h; FFmpeg crashes on longer periods."""
+
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
 # One fragment a key frame while writing; a clean close adds the index of an ordinary MP4 in place.
 
@@ -245,7 +248,8 @@ def open_film(
 
     Args:
         path: `.mp4`, `.m4v`, `.mov` or `.mkv`; an existing file is replaced with the first frame.
-        frame_rate: of the source, frames per second; None means 30. Time stamps are those of the frames.
+        frame_rate: of the source, frames per second, 1/20000 to 1000; None means 30. Time stamps are those
+            of the frames.
         audio_from: film whose first sound track is copied, for the time that is written, where the container
             holds its codec; otherwise a `VideoWarning` tells.
         quality: constant rate factor of x264, 0 (lossless) to 51.
@@ -278,8 +282,14 @@ def open_film(
 def _exact_rate(frame_rate: Fraction | float | None) -> Fraction:
     if frame_rate is None:
         return DEFAULT_FRAME_RATE
-    if not (math.isfinite(frame_rate) and 0 < frame_rate <= 1000):
-        raise SettingsError(f"frame_rate must lie above 0 and up to 1000 frames per second; got {frame_rate}")
+    if not MIN_FRAME_RATE <= frame_rate <= MAX_FRAME_RATE:
+        raise SettingsError(
+            f"frame_rate must lie between {MIN_FRAME_RATE} and {MAX_FRAME_RATE} frames per second; "
+            f"got {frame_rate}"
+        )
+    if frame_rate < 1:
+        # Below 1 the period is what to round: one frame an hour would become a rate of 0.
+        return 1 / (1 / Fraction(frame_rate)).limit_denominator(1001)
     if isinstance(frame_rate, Fraction) and frame_rate.numerator < 1_000_000:
         return frame_rate
     return Fraction(frame_rate).limit_denominator(1001)
