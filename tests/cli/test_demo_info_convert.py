@@ -125,6 +125,16 @@ def torch_state(path: Path):
     return load_weights(path)
 
 
+@pytest.mark.parametrize("model", ["lite", "tiny"])
+def test_info_tells_the_settings_that_a_tracker_gets(run, tiny_weights, model):
+    model = tiny_weights if model == "tiny" else model
+    content = json.loads(run("info", model, "--json").out)
+    tracker = api.load_tracker(model, "cpu", runtime="eager")
+    assert content["tracking"] == tracker.settings.model_dump(mode="json")
+    assert content["tracking"]["presence"] == "judge"
+    assert content["tracking"]["calibration"] == ("lite" if model == "lite" else "generic")
+
+
 def test_info_refuses(run, here):
     refused(run("info", "huge"), 2, "choose one of")
     refused(run("info", "gone.safetensors"), 7, "there is no weights file")

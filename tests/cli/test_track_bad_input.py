@@ -1,6 +1,10 @@
 """Whatever is wrong with what a user gives: one line that says so, its exit code, older outputs untouched."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +14,7 @@ from cli_inputs import BOX, Outcome, make_film, make_folder, make_sound
 from safetensors.numpy import save_file
 
 from aiatrack.cli import selection
+from aiatrack.video.box_formats import documents
 
 FULL = Path("/dev/full")
 needs_full_device = pytest.mark.skipif(not FULL.exists(), reason="no /dev/full on this system")
@@ -203,6 +208,25 @@ def test_boxes_would_replace_the_input(track, here, film):
     assert source.read_bytes() == film.read_bytes()
 
 
+@pytest.mark.parametrize("source", ["pictures", "pictures/*.png", "pictures/0001.png"])
+@pytest.mark.parametrize("output", ["pictures/0001.png", "./pictures/../pictures/0001.png", "link.png"])
+def test_boxes_would_replace_a_picture(source, output, track, here):
+    folder = make_folder(here / "pictures", [(96, 64)] * 3)
+    (here / "link.png").symlink_to(folder / "0001.png")
+    before = (folder / "0001.png").read_bytes()
+    arguments = ("--box", BOX, "--save-boxes", output, "--format", "csv")
+    refused(track, source, *arguments, code=6, words="is the input itself")
+    assert (folder / "0001.png").read_bytes() == before
+
+
+def test_boxes_would_replace_a_picture_outside_the_span(track, here):
+    folder = make_folder(here / "pictures", [(96, 64)] * 3)
+    before = (folder / "0000.png").read_bytes()
+    arguments = ("--box", BOX, "--save-boxes", folder / "0000.png", "--format", "csv", "--start", "0.05")
+    refused(track, folder, *arguments, code=6, words="is the input itself")
+    assert (folder / "0000.png").read_bytes() == before
+
+
 @pytest.mark.parametrize(("option", "name"), [("-o", "out.mp4"), ("--save-boxes", "boxes.txt")])
 def test_output_is_a_folder(option, name, track, here, film):
     (here / name).mkdir()
@@ -216,6 +240,26 @@ def test_disk_is_full(option, name, track, here, film):
     outcome = track(film, "--box", BOX, option, name)
     assert outcome.code == 6
     assert outcome.err.splitlines()[-1].startswith("error: no space left on the disk")
+
+
+@needs_full_device
+def test_disk_is_full_when_the_document_is_made(track, here, film, monkeypatch):
+    (here / "boxes.coco.json").write_text("precious")
+    with monkeypatch.context() as patched:
+        patched.setattr(documents, "replace_file", lambda path: nullcontext(FULL))
+        outcome = track(film, "--box", BOX, "--save-boxes", "boxes.coco.json")
+    journal = here / "boxes.coco.json.journal"
+    assert outcome.code == 6
+    assert outcome.out.startswith("broken off: 12 frames")
+    assert outcome.out.endswith(f"; wrote {journal}\n")
+    assert outcome.err.startswith("error: no space left on the disk")
+    assert f"its boxes are in {journal}" in outcome.err
+    assert (here / "boxes.coco.json").read_text() == "precious"
+    # The error says what to run.
+    code = outcome.err.partition('python -c "')[2].rpartition('"')[0]
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(json.loads((here / "boxes.coco.json").read_text())["annotations"]) == 12
+    assert not journal.exists()
 
 
 def test_size_changes_in_mid_stream(track, here):

@@ -214,6 +214,8 @@ REFUSED = {
     "file is missing": (("--boxes", "gone.csv"), 9, "cannot read boxes from gone.csv"),
     "file is a film": (("--boxes", "film.csv"), 9, "is not a text file"),
     "late box outside": (("--boxes", "outside.csv"), 3, "outside.csv, line 3: target b in frame 5: box"),
+    "late box too large": (("--boxes", "large.csv"), 3, "large.csv, line 3: target big in frame 3: box"),
+    "late box too small": (("--boxes", "small.csv"), 3, "small.csv, line 2: target dot in frame 3: box"),
     "text for two": (("--box", BOX, "--box", OTHER, "--save-boxes", "boxes.txt"), 6, "boxes_{id}.txt"),
     "name that is a path": (
         ("--box", f"../a={BOX}", "--save-boxes", "boxes_{id}.txt"),
@@ -239,6 +241,8 @@ def test_refused_before_anything_is_written(name, track, here, film):
     options, code, words = REFUSED[name]
     (here / "good.csv").write_text(f"{HEADER}a,0,20,20,20,20\n")
     (here / "outside.csv").write_text(f"{HEADER}a,0,20,20,20,20\nb,5,96,20,20,20\n")
+    (here / "large.csv").write_text(f"{HEADER}a,0,20,20,20,20\nbig,3,-1e9,-1e9,2e9,2e9\n")
+    (here / "small.csv").write_text(f"{HEADER}dot,3,20,20,1e-300,1e-300\n")
     (here / "film.csv").write_bytes(film.read_bytes())
     (here / "out.mp4").write_bytes(b"precious")
     before = {path.name: path.read_bytes() for path in here.iterdir()}
@@ -288,6 +292,13 @@ JSON_LINES = {
     "id is true": ('{"id": true, "frame": 0, "box": [1, 2, 3, 4]}\n', "the id of a target"),
     "frame is true": ('{"id": 1, "frame": true, "box": [1, 2, 3, 4]}\n', "whole number from 0"),
     "three numbers": ('\n{"id": 1, "frame": 0, "box": [1, 2, 3]}\n', "line 2: target 1: a box is four"),
+    "box is a text": ('{"id": 1, "frame": 0, "box": "6472"}\n', "line 1: target 1: a box is four"),
+    "box is an object": (
+        '{"id": 1, "frame": 0, "box": {"6": 0, "4": 0, "7": 0, "2": 0}}\n',
+        "a box is four",
+    ),
+    "side is true": ('{"id": 1, "frame": 0, "box": [6, 4, true, 2]}\n', "a box is four"),
+    "side beyond all floats": (f'{{"id": 1, "frame": 0, "box": [6, 4, 7, 1{"0" * 400}]}}\n', "a box is four"),
     "box is null": ('{"id": 1, "frame": 0, "box": null}\n', "a box is four"),
     "box is infinite": ('{"id": 1, "frame": 0, "box": [1, 2, 3, Infinity]}\n', "finite"),
     "without end": ("[" * 100_000 + "\n", "line 1: expected an object"),

@@ -231,6 +231,7 @@ def test_camera_has_no_known_end(track, here, film, monkeypatch):
             return Frame(picture(3 - self.left), 3 - self.left, (3 - self.left) / 7)
 
         path = frame_rate = frame_count = None
+        files = ()
         pixel_aspect = 1
         can_read_ahead = False
 

@@ -213,3 +213,31 @@ def test_check_counts_and_names_problems(tmp_path: Path) -> None:
     assert report.is_usable
     (unopened,) = check_source(source, open_images=False)
     assert unopened.problems == [f"{tmp_path / 'lost.png'}: missing"]
+
+
+def _cutout(path: Path) -> None:
+    cv2.imwrite(str(path), np.full((48, 64, 4), 255, dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("image", "boxes", "usable", "words"),
+    [
+        ("cutout.png", [[0, 0, 64, 48]], True, "1 cut-outs, to be pasted"),
+        ("cutout.png", [], False, "cut-outs have no boxes"),
+        ("photo.png", [], True, "backgrounds"),
+        ("photo.png", [[0, 0, 64, 48]], False, "cover 0.2 to 45 % of its image"),
+        ("photo.png", [[0, 0, 2, 2]], False, "none of its 1 boxes"),
+        ("lost.png", [[0, 0, 20, 20]], False, "none of its images"),
+        ("photo.png", [[0, 0, 20, 20]], True, ""),
+    ],
+)
+def test_check_says_what_a_source_without_usable_boxes_is_good_for(
+    tmp_path: Path, image: str, boxes: list[list[int]], usable: bool, words: str
+) -> None:
+    _cutout(tmp_path / "cutout.png")
+    _image(tmp_path / "photo.png")
+    _text(tmp_path / "own.jsonl", json.dumps({"image": image, "boxes": boxes}))
+    (report,) = check_source(SourceSettings(path=tmp_path / "own.jsonl"))
+    assert report.is_usable is usable
+    assert words in report.note
+    assert bool(report.note) is bool(words)

@@ -96,7 +96,7 @@ def test_absent_frames_count_as_hits_only_on_demand(otb_like):
 def test_a_partial_score_lists_what_it_left_out(otb_like):
     root, results = otb_like()
     (results / "dog.txt").write_text("")
-    with pytest.raises(DataError, match="dog"):
+    with pytest.raises(DataError, match=r"dog.*--partial"):
         run("score", results, "-b", "folders", "--root", root)
     output = run("score", results, "-b", "folders", "--root", root, "--partial")
     assert "left out: 1 sequences" in output
@@ -123,10 +123,18 @@ def test_report_writes_all_that_is_asked_for(otb_like, tmp_path: Path):
     page, table = tmp_path / "report.html", tmp_path / "report.csv"
     run("report", f"one={results}", results, "-b", "folders", "--root", root, "-o", page, "-o", table)
     assert "<td>one</td>" in page.read_text()
+    assert "2 trackers (one, " in page.read_text()
     assert "<td>results</td>" in page.read_text()
     assert table.read_text().startswith("benchmark,rules,tracker")
     with pytest.raises(SettingsError, match="needs its --root"):
         run("report", results, "-b", "folders", "-b", "vot", "--root", root, "-o", page)
+
+
+def test_a_report_on_one_tracker_says_so(otb_like, tmp_path: Path):
+    root, results = otb_like()
+    page = tmp_path / "report.html"
+    run("report", f"one={results}", "-b", "folders", "--root", root, "-o", page)
+    assert "1 tracker (one) on " in page.read_text()
 
 
 def test_submit_text_rewrites_results_in_another_dialect(otb_like, tmp_path: Path):

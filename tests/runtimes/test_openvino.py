@@ -251,6 +251,13 @@ def test_a_cache_that_is_damaged_or_cannot_be_written_is_done_without(tiny_weigh
     assert blocked_network.encode(*inputs(1)[:2]).tokens.shape == (1, 16, 16)
 
 
+@pytest.mark.parametrize("cache", ["n" * 300, "~nobody-of-this-name"])
+def test_a_cache_that_cannot_be_reached_is_done_without(tiny_weights, monkeypatch, cache):
+    monkeypatch.setenv("AIATRACK_CACHE", cache)
+    _, network = api.open_network(tiny_weights, "cpu", runtime="openvino")
+    assert network.encode(*inputs(1)[:2]).tokens.shape == (1, 16, 16)
+
+
 def test_other_weights_get_other_graphs(tiny_weights, tmp_path):
     changed = tmp_path / "changed.safetensors"
     changed.write_bytes(tiny_weights.read_bytes() + b"\0")

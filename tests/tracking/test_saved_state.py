@@ -69,9 +69,9 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(TrackingError, match="color='rgb' not 'bgr'"):
         Tracker(build(), settings(), color="bgr").resume(state)
     for nothing in (None, "state", {}):
-        with pytest.raises(TrackingError, match="resumes what `state..` returned"):
+        with pytest.raises(TrackingError, match=r"resumes what `state\(\)` returned"):
             MultiTracker(build(), settings()).resume(nothing)
-        with pytest.raises(TrackingError, match="resumes what `state..` returned"):
+        with pytest.raises(TrackingError, match=r"resumes what `state\(\)` returned"):
             Tracker(build(), settings()).resume(nothing)
     with pytest.raises(TrackingError, match="nothing to save"):
         Tracker(build(), settings()).state()

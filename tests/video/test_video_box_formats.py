@@ -14,6 +14,7 @@ from aiatrack.video import (
     BoxRow,
     BoxWriter,
     FilmFacts,
+    VideoWarning,
     check_box_output,
     finish_box_document,
     open_box_writer,
@@ -214,6 +215,37 @@ def test_nothing_is_lost_when_a_document_is_never_finished(tmp_path: Path, name:
     assert finish_box_document(journal) == tmp_path / name
     assert (tmp_path / name).read_text() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_a_journal_that_was_left_is_kept_by_the_next_run(tmp_path: Path) -> None:
+    whole = write(tmp_path / "boxes.cvat.xml").read_text()
+    fill(open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM, ids=[CAR, DOG, THIRD]))  # killed
+    (tmp_path / "boxes.1.cvat.xml").write_text("precious")
+    with (
+        pytest.warns(VideoWarning, match=r"boxes\.cvat\.xml\.journal holds .*boxes\.2\.cvat\.xml\.journal"),
+        open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM) as writer,
+    ):
+        writer.write_frame(0, 0.0, [])
+    assert finish_box_document(tmp_path / "boxes.2.cvat.xml.journal") == tmp_path / "boxes.2.cvat.xml"
+    assert (tmp_path / "boxes.2.cvat.xml").read_text() == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "boxes.1.cvat.xml",
+        "boxes.2.cvat.xml",
+        "boxes.cvat.xml",
+    ]
+    assert (tmp_path / "boxes.1.cvat.xml").read_text() == "precious"
+
+
+def test_label_studio_has_the_frames_own_times(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.labelstudio.json"
+    with open_box_writer(path, film=FILM) as writer:
+        for frame, time_s in enumerate([0.0, 0.04, 2.0]):
+            writer.write(BoxRow(frame, time_s, (1, 2, 3, 4), 0.5))
+    (task,) = json.loads(path.read_text())
+    value = task["predictions"][0]["result"][0]["value"]
+    # One period of 1/25 s later than the frames, as in a film of even times frame 1 has 0.04.
+    assert [entry["time"] for entry in value["sequence"]] == [0.04, 0.08, 2.04]
+    assert (value["framesCount"], value["duration"]) == (3, 2.04)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -28,6 +28,18 @@ def write_folder(folder: Path, names: list[str]) -> Path:
     return folder
 
 
+def test_files_are_all_of_the_source(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "film", ["1.png", "2.png", "10.png"])
+    files = [folder / name for name in ("1.png", "2.png", "10.png")]
+    for source, expected in [(folder, files), (f"{folder}/*.png", files), (files[1], files[1:2])]:
+        with open_frames(source) as frames:
+            assert list(frames.files) == expected
+    with read_ahead(open_frames(folder, start_s=0.05)) as frames:
+        assert list(frames.files) == files
+    with open_frames([np.zeros((4, 4, 3), np.uint8)]) as frames:
+        assert list(frames.files) == []
+
+
 def test_folder_is_read_in_natural_order(tmp_path: Path) -> None:
     names = ["img1.png", "img2.jpg", "IMG9.PNG", "img10.bmp", "img11.webp", "img100.tif"]
     folder = write_folder(tmp_path / "film", names)

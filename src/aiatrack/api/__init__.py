@@ -13,11 +13,12 @@ from aiatrack.api.networks import (
     read_model_settings,
     select_device,
 )
-from aiatrack.api.tracking import load_multi_tracker, load_tracker, track, track_many
+from aiatrack.api.tracking import default_changes, load_multi_tracker, load_tracker, track, track_many
 
 __all__ = [
     "benchmark_precision",
     "decide_runtime",
+    "default_changes",
     "describe_model",
     "device_type",
     "find_weights",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiatrack.config import ModelSettings, load_preset, preset_names, read_stored_settings
 from aiatrack.errors import SettingsError, WeightsError
+from aiatrack.paths import exists, is_file, why_unreachable
 from aiatrack.runtimes.choice import Runtime, RuntimeChoice, choose_runtime
 from aiatrack.runtimes.exported import ExportedNetwork, choose_exported, is_exported, read_export
 from aiatrack.tracking import Network
@@ -130,8 +131,9 @@ def _open_exported(
     from aiatrack.runtimes.opened import run_exported
 
     choice = choose_exported(exported, runtime, precision)
-    onnx_device = device_type(device) if device == "auto" else device
-    graphs = run_exported(exported, onnx_device, choice.precision)
+    # A runtime may know GPUs where the machine has none.
+    has_none = device == "auto" and device_type(device) == "cpu"
+    graphs = run_exported(exported, "cpu" if has_none else device, choice.precision)
     return exported.settings, GraphNetwork(graphs, exported.settings.network)
 
 
@@ -149,11 +151,12 @@ def find_weights(model: str | Path) -> Path:
         WeightsError: a model without shipped weights; the message says how to get some.
     """
     if str(model) not in preset_names():
-        if Path(model).suffix or Path(model).exists():
-            return Path(model)
+        path = Path(model)
+        if path.suffix or exists(path) or why_unreachable(path):  # its reader says what is wrong with it
+            return path
         load_preset(str(model))  # raises, naming those that exist
     shipped = Path(str(resources.files("aiatrack") / "weights" / f"{model}.safetensors"))
-    if shipped.is_file():
+    if is_file(shipped):
         return shipped
     raise WeightsError(
         f"model {model} ships no weights: convert a published checkpoint with `aiatrack convert CHECKPOINT "

@@ -89,12 +89,21 @@ def _check(
     """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
+    changes = default_changes(model, benchmark) | tracking
+    TrackingSettings().replace(**changes)
+    return changes
+
+
+def default_changes(model: str | Path, benchmark: str | None = None) -> dict[str, Any]:
+    """What `load_tracker` changes of a model's tracking settings if it is told no others.
+
+    Raises:
+        SettingsError: the paper has no settings for that benchmark.
+    """
     # Judging changes no box. Benchmarks are run as the paper ran them, which judges nothing.
     changes: dict[str, Any] = {"presence": "judge"} if benchmark is None else benchmark_tracking(benchmark)
     if str(model) in calibration_names():
         changes = {"calibration": str(model)} | changes
-    changes = changes | tracking
-    TrackingSettings().replace(**changes)
     return changes
 
 

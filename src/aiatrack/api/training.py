@@ -19,6 +19,7 @@ from aiatrack.data import SampleBatch, ValidationClip, validation_clips
 from aiatrack.errors import DataError, OutputError, TrainingError
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
+from aiatrack.paths import is_folder
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.tracking import Tracker
 from aiatrack.training import (
@@ -158,7 +159,8 @@ def _with_packaged_weights(settings: TrainingSettings) -> TrainingSettings:
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:
-    has_checkpoints = any((folder / "checkpoints").glob("*.pt"))
+    checkpoints = folder / "checkpoints"
+    has_checkpoints = is_folder(checkpoints) and any(checkpoints.glob("*.pt"))
     if has_checkpoints and not resume:
         raise TrainingError(f"{folder} holds a run already: go on with --resume, or choose another folder")
     if resume and not has_checkpoints:

@@ -11,6 +11,7 @@ from rich.table import Table
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import SequenceCheck, check_benchmark, open_benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
+from aiatrack.paths import is_folder
 
 app = typer.Typer(help="List the known benchmarks; check a copy on disk.", no_args_is_help=True)
 
@@ -76,7 +77,7 @@ def _check(name: str, root: Path) -> list[SequenceCheck]:
 
 def _found_below(root: Path) -> list[str]:
     """Benchmarks with subfolders of their names; asking every reader would mistake one layout for another."""
-    names = [name for name in benchmark_names() if (root / name).is_dir()]
+    names = [name for name in benchmark_names() if is_folder(root / name)]
     if not names:
         raise DataError(
             f"{root} has no subfolder named after a benchmark: say which one it is with --benchmark NAME"

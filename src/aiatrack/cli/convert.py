@@ -8,6 +8,7 @@ import typer
 from aiatrack.cli.terminal import print_line
 from aiatrack.config import load_preset
 from aiatrack.errors import OutputError
+from aiatrack.paths import exists, is_folder, why_unreachable
 
 
 def convert(
@@ -44,9 +45,11 @@ def _check_output(output: Path, *, overwrite: bool) -> None:
     """Refuse before the checkpoint is read what would fail after."""
     if output.suffix != ".safetensors":
         raise OutputError(f"weights are written as .safetensors; got {output}")
-    if output.is_dir():
+    if is_folder(output):
         raise OutputError(f"{output} is a folder: give the name of a file in it")
-    if output.exists() and not overwrite:
+    if exists(output) and not overwrite:
         raise OutputError(f"{output} exists: choose another name, or say --overwrite")
-    if not output.parent.is_dir():
-        raise OutputError(f"the folder {output.parent} does not exist: create it first")
+    if not is_folder(output.parent):
+        raise OutputError(
+            f"the folder {output.parent} does not exist{why_unreachable(output.parent)}: create it first"
+        )

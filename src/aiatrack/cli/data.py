@@ -1,14 +1,20 @@
 """`aiatrack data check`: what training data is usable, before a run starts."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from aiatrack.cli.terminal import console, errors, print_line
 from aiatrack.config import Layout, SourceSettings, load_recipe
 from aiatrack.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from aiatrack.data.check import SourceReport
 
 app = typer.Typer(help="Look at training data.", no_args_is_help=True)
 
@@ -38,7 +44,7 @@ def check(
     aiatrack data check --recipe my_recipe.yaml
     ```
     """
-    from aiatrack.data.check import SourceReport, check_source
+    from aiatrack.data.check import check_source
 
     if (path is None) == (recipe is None):
         raise SettingsError("say what to check: either a PATH or --recipe")
@@ -56,17 +62,34 @@ def check(
                 progress=lambda name, done, of: status.update(f"{name}: {done} of {of} clips"),
             )
             reports.extend(found)
-    table = Table("source", "stills", "videos", "usable", "images", "boxes", "usable", "problems")
+    console.print(_tabulate(reports))
     for report in reports:
-        counts = (report.stills, report.videos, report.videos_usable, report.images, report.boxes)
-        cells = [str(count) for count in (*counts, report.usable_boxes, len(report.problems))]
-        table.add_row(report.name, *cells, style=None if report.is_usable else "red")
-    console.print(table)
+        if report.note and report.is_usable:
+            print_line(f"{report.name}: {report.note}")
     problems = [problem for report in reports for problem in report.problems]
     for problem in problems[:_PROBLEMS_SHOWN]:
         errors.print(problem, highlight=False, soft_wrap=True, markup=False)
     if len(problems) > _PROBLEMS_SHOWN:
         print_line(f"... and {len(problems) - _PROBLEMS_SHOWN} more problems")
-    unusable = [report.name for report in reports if not report.is_usable]
+    unusable = [f"{report.name} ({report.note})" for report in reports if not report.is_usable]
     if unusable:
-        raise DataError(f"nothing usable in {', '.join(unusable)}: see the problems above")
+        raise DataError(f"nothing usable in {', '.join(unusable)}")
+
+
+def _tabulate(reports: Sequence["SourceReport"]) -> Table:
+    # Narrow, so that 80 columns hold the names of sources uncut.
+    table = Table(box=box.SIMPLE, padding=0, show_edge=False)
+    table.add_column("source", min_width=max((len(report.name) for report in reports), default=0))
+    for heading in (
+        *("stills", "videos", "usable\nvideos", "images"),
+        *("boxes", "usable\nboxes", "cut-\nouts", "prob-\nlems"),
+    ):
+        table.add_column(heading, justify="right")
+    for report in reports:
+        counts = (
+            *(report.stills, report.videos, report.videos_usable, report.images),
+            *(report.boxes, report.usable_boxes, report.cutouts, len(report.problems)),
+        )
+        style = None if report.is_usable else "red"
+        table.add_row(escape(report.name), *map(str, counts), style=style)
+    return table

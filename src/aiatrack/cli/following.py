@@ -36,6 +36,7 @@ class Following:
         self._frames = frames
         self._outputs = outputs
         self._schedule = _Schedule(tracker, marks)
+        self._search_factor = tracker.settings.search_factor
         self._tallies = {mark.id: _Tally() for mark in marks}
         self._seconds = 0.0
 
@@ -47,7 +48,7 @@ class Following:
         """
         # The first results come before any file: a bad box must not replace an older output.
         height, width = first.image.shape[:2]
-        check_marks(self._schedule.waiting, first.index, width, height)
+        check_marks(self._schedule.waiting, first.index, width, height, self._search_factor)
         first_results = self._schedule.follow(first)
         with ExitStack() as stack:
             sinks = self._outputs.open(first, list(self._tallies), stack)

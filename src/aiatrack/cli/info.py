@@ -16,6 +16,8 @@ def info(
 ) -> None:
     """Show a model's settings, parameters and arithmetic.
 
+    Tracking settings are those of a tracker that is told no others.
+
     MACs are multiply-adds; one tracked frame is one crop encoded and located against a full ensemble.
 
     ```
@@ -23,10 +25,11 @@ def info(
     aiatrack info my.safetensors --json
     ```
     """
-    from aiatrack.api import read_model_settings
+    from aiatrack.api import default_changes, read_model_settings
     from aiatrack.model import build_network, measure_complexity
 
     settings = read_model_settings(model)
+    settings = settings.replace(tracking=settings.tracking.replace(**default_changes(model)))
     complexity = measure_complexity(build_network(settings.network).eval(), settings.tracking.ensemble_size)
     figures = {
         "parameters": complexity.parameters,

@@ -11,6 +11,7 @@ from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry
 from aiatrack.evaluation.report import REPORT_FORMATS, build_report, write_report
 from aiatrack.evaluation.results import read_annotations
+from aiatrack.paths import is_folder
 
 
 def report(
@@ -62,4 +63,4 @@ def report(
 def _parse(text: str) -> tuple[str | None, Path]:
     """Split NAME=FOLDER; a folder that itself holds `=` is taken as it is."""
     name, mark, folder = text.partition("=")
-    return (name, Path(folder)) if mark and name and not Path(text).is_dir() else (None, Path(text))
+    return (name, Path(folder)) if mark and name and not is_folder(Path(text)) else (None, Path(text))

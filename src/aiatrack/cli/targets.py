@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiatrack.boxes import check_box_xywh
+from aiatrack.crop import crop_window
 from aiatrack.errors import BoxError, DataError, SettingsError
 
 TargetId = int | str
@@ -85,7 +86,9 @@ def mark_boxes(boxes: Iterable[Box], origin: str) -> list[TargetMark]:
     return [TargetMark(number, box, None, None, origin) for number, box in enumerate(boxes, start=1)]
 
 
-def check_marks(marks: Iterable[TargetMark], first_frame: int, width: int, height: int) -> None:
+def check_marks(
+    marks: Iterable[TargetMark], first_frame: int, width: int, height: int, search_factor: float
+) -> None:
     """Hold targets against the film, all of whose frames have one size, before anything is written.
 
     Args:
@@ -93,9 +96,11 @@ def check_marks(marks: Iterable[TargetMark], first_frame: int, width: int, heigh
         first_frame: index of the first frame that is tracked.
         width: of the frames, px.
         height: of the frames, px.
+        search_factor: side of a search region over the box's geometric mean side.
 
     Raises:
-        BoxError: a box has no area or lies outside the frame; the message names target and frame.
+        BoxError: a box has no area, lies outside the frame, or is too large or small to be searched
+            around; the message names target and frame.
         SettingsError: a target begins before the first frame.
     """
     for mark in marks:
@@ -106,7 +111,9 @@ def check_marks(marks: Iterable[TargetMark], first_frame: int, width: int, heigh
                 f"tracked, {first_frame}: begin earlier (--start), or mark it in a later frame"
             )
         try:
-            check_box_xywh(mark.box_xywh, width, height)
+            box_xywh = check_box_xywh(mark.box_xywh, width, height)
+            # What the region is resized to has no part in whether it can be cut.
+            crop_window(box_xywh, search_factor, size=1)
         except BoxError as error:
             raise BoxError(f"{mark.origin}: target {mark.id} in frame {begins}: {error}") from error
 
@@ -215,8 +222,11 @@ def _parse_frame(value: Any, what: str) -> int:
 
 def _parse_sides(values: Any, what: str) -> Box:
     try:
+        # A text or an object would be taken apart into letters or keys.
+        if not isinstance(values, list) or any(isinstance(value, bool) for value in values):
+            raise TypeError
         x, y, width, height = (float(value) for value in values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BoxError(f"{what}: a box is four numbers x, y, w, h in pixels; got {values!r:.80}") from error
     if not all(math.isfinite(side) for side in (x, y, width, height)) or width <= 0 or height <= 0:
         raise BoxError(f"{what}: a box is finite and has a positive width and height; got {values!r:.80}")

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path, PurePath
 
 from aiatrack.errors import OutputError
+from aiatrack.paths import is_file, is_folder
 from aiatrack.tracking import TargetId, TargetState, TrackResult
 from aiatrack.video import (
     BoxRow,
@@ -31,16 +32,16 @@ _FLASH_S = 0.5
 def default_output(source: str) -> Path:
     """Name of the film when none is given: after the film or folder, in the current folder."""
     path = Path(source).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         return Path(f"{path.resolve().name}.tracked.mp4")
-    return Path(f"{path.stem}.tracked.mp4" if path.is_file() else "tracked.mp4")
+    return Path(f"{path.stem}.tracked.mp4" if is_file(path) else "tracked.mp4")
 
 
 class Outputs:
     """Where results go; checked when built, touched when opened.
 
     Args:
-        frames: the source, which lends its rate and its sound and is never overwritten.
+        frames: the source, which lends its rate and its sound; none of its files is overwritten.
         film: film to write, or None.
         boxes: file of boxes to write, or None.
         format: of the boxes; None to tell by the ending.
@@ -63,8 +64,9 @@ class Outputs:
         inputs: Iterable[Path] = (),
     ) -> None:
         self._frames = frames
-        self._inputs = [*([frames.path] if frames.path else []), *inputs]
-        self._boxes, self._format = boxes, format
+        self._inputs = [*frames.files, *inputs]
+        self._film_path, self._boxes, self._format = film, boxes, format
+        self._box_writer: BoxWriter | None = None
         self._film: FilmWriter | None = None
         if film is not None:
             # A film's file starts with its first frame: nothing is replaced yet.
@@ -79,7 +81,14 @@ class Outputs:
             raise OutputError(f"{film} cannot hold both the film and the boxes: give two names")
         if boxes is not None:
             check_box_output(boxes, format=format, ids=ids, inputs=self._inputs)
-        self.names = " and ".join(str(path) for path in (film, boxes) if path is not None)
+
+    @property
+    def names(self) -> str:
+        """What there is to be found: the journal, where the document of boxes could not be made."""
+        journal = self._box_writer.unfinished if self._box_writer is not None else None
+        return " and ".join(
+            str(path) for path in (self._film_path, journal or self._boxes) if path is not None
+        )
 
     def open(self, first: Frame, ids: Sequence[TargetId], stack: ExitStack) -> list[Sink]:
         """Open every output until `stack` is left; each takes a frame and its results.
@@ -97,7 +106,7 @@ class Outputs:
             boxes = open_box_writer(
                 self._boxes, inputs=self._inputs, format=self._format, ids=ids, film=self._facts(first)
             )
-            stack.enter_context(boxes)
+            self._box_writer = stack.enter_context(boxes)
             sinks.append(lambda frame, results: _write_rows(boxes, frame, results))
         if self._film is not None:
             film = stack.enter_context(self._film)

@@ -9,6 +9,7 @@ import typer
 
 from aiatrack.cli.terminal import console
 from aiatrack.errors import SettingsError
+from aiatrack.paths import is_file
 
 if TYPE_CHECKING:
     from aiatrack.evaluation.running import TrackerFactory
@@ -115,4 +116,4 @@ def _absolute_tracker(tracker: str) -> str:
 
 def _absolute(model: str) -> str:
     """The toolkit starts trackers in a folder of its own."""
-    return str(Path(model).resolve()) if Path(model).is_file() else model
+    return str(Path(model).resolve()) if is_file(Path(model)) else model

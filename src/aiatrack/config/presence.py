@@ -10,6 +10,7 @@ from pydantic import Field
 from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.presets import read_yaml_settings
 from aiatrack.errors import SettingsError
+from aiatrack.paths import is_file, why_unreachable
 
 
 class Recognition(FrozenSettings):
@@ -63,10 +64,10 @@ def load_calibration(name: str) -> PresenceCalibration:
     if name in calibration_names():
         text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
         return PresenceCalibration.parse(yaml.safe_load(text), origin=f"calibration {name}")
-    if not Path(name).is_file():
+    if not is_file(Path(name)):
         raise SettingsError(
-            f"there is no calibration {name!r}: choose one of {', '.join(calibration_names())}, or a "
-            "YAML file"
+            f"there is no calibration {name!r}{why_unreachable(Path(name))}: choose one of "
+            f"{', '.join(calibration_names())}, or a YAML file"
         )
     return PresenceCalibration.parse(read_yaml_settings(Path(name)), origin=name)
 

@@ -14,6 +14,7 @@ from aiatrack.config.presets import read_yaml_settings
 from aiatrack.config.tracking import TrackingSettings
 from aiatrack.config.training import TrainingSettings
 from aiatrack.errors import SettingsError
+from aiatrack.paths import is_file, why_unreachable
 
 _CHANGES: dict[str, type[BaseModel]] = {"network": NetworkSettings, "tracking": TrackingSettings}
 """Fields of `TrainingSettings` that hold changes to other settings."""
@@ -53,9 +54,10 @@ def _read(name_or_path: str) -> dict[str, Any]:
             encoding="utf-8"
         )
         values = yaml.safe_load(text)
-    elif not Path(name_or_path).is_file():
+    elif not is_file(Path(name_or_path)):
         raise SettingsError(
-            f"there is no recipe {name_or_path!r}: choose one of {', '.join(recipe_names())}, or a YAML file"
+            f"there is no recipe {name_or_path!r}{why_unreachable(Path(name_or_path))}: choose one of "
+            f"{', '.join(recipe_names())}, or a YAML file"
         )
     else:
         values = read_yaml_settings(Path(name_or_path))

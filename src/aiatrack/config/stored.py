@@ -7,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 
 from aiatrack.config.presets import ModelSettings
 from aiatrack.errors import WeightsError
+from aiatrack.paths import is_file, why_unreachable
 
 WEIGHTS_FORMAT = "aiatrack-1"
 
@@ -17,9 +18,10 @@ def read_stored_settings(path: Path) -> ModelSettings:
     Raises:
         WeightsError: no such file, damaged, or not written by `aiatrack.model.save_weights`.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise WeightsError(
-            f"there is no weights file {path}: give a model's name or an existing .safetensors file"
+            f"there is no weights file {path}{why_unreachable(path)}: give a model's name or an existing "
+            ".safetensors file"
         )
     try:
         with safe_open(path, framework="np") as file:

@@ -11,6 +11,7 @@ from aiatrack.config.data import DataSettings, SourceSettings
 from aiatrack.data.annotations import Annotations, Clip
 from aiatrack.data.images import read_image
 from aiatrack.data.sources import read_source
+from aiatrack.paths import is_file
 
 CheckProgress = Callable[[str, int, int], None]
 """Called with the source's name, clips looked at and clips in all."""
@@ -26,9 +27,13 @@ class SourceReport:
         stills: images on their own.
         images: files looked at, or all that are named if they were not opened.
         boxes: annotated objects in single images.
-        usable_boxes: those that are visible and of a size that the settings allow.
+        usable_boxes: those that can be followed: visible, of a size that the settings allow, not a cut-out's.
+        cutouts: boxes on images with transparency, which are pasted over other images. Images that are not
+            opened count as having none.
+        cutout_images: images with transparency.
         videos_usable: videos long enough, with a target visible often enough.
         problems: one line for each thing that is missing, damaged or left out, naming it.
+        note: where no box is usable, what else the source is good for, or why it is good for nothing.
     """
 
     name: str
@@ -37,13 +42,20 @@ class SourceReport:
     images: int = 0
     boxes: int = 0
     usable_boxes: int = 0
+    cutouts: int = 0
+    cutout_images: int = 0
     videos_usable: int = 0
     problems: list[str] = field(default_factory=list)
+    note: str = ""
 
     @property
     def is_usable(self) -> bool:
-        """Whether samples can be drawn from the source: boxes, or at least images to paste over."""
-        return self.usable_boxes > 0 or (self.images > 0 and self.boxes == 0)
+        """Whether samples can be drawn from the source: boxes, cut-outs to paste, or images to paste over.
+
+        Images whose boxes are all unusable do not count: they were meant to be more than background.
+        """
+        is_background = self.boxes == 0 and self.images > self.cutout_images
+        return self.usable_boxes > 0 or self.cutouts > 0 or is_background
 
 
 def check_source(
@@ -73,14 +85,17 @@ def check_source(
             if progress is not None:
                 progress(report.name, done, len(found.annotations.clips))
         _check_names(found.annotations, report)
+        report.note = _note(report, settings)
         reports.append(report)
     return reports
 
 
 def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: SourceReport) -> None:
-    sizes = np.array([_image_size(path, open_images, report) for path in clip.images]).reshape(-1, 2)
+    shapes = np.array([_image_shape(path, open_images, report) for path in clip.images]).reshape(-1, 3)
+    sizes, is_cutout = shapes[:, :2], shapes[:, 2] == 4
     there = sizes[:, 0] >= 0
     report.images += int(there.sum())
+    report.cutout_images += int(is_cutout.sum())
     visible_frames = 0
     for track in clip.tracks:
         annotated = np.atleast_1d(np.isfinite(track.boxes_xywh).all(axis=1))
@@ -88,10 +103,12 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
         area = np.maximum(sizes.prod(axis=1), 0)
         share = np.divide(sides.prod(axis=1), area, out=np.full(len(area), 0.1), where=area > 0)
         low, high = settings.box_share
-        usable = annotated & track.visible & there & (sides.min(axis=1) >= settings.min_box_px)
+        visible = annotated & track.visible & there
+        usable = visible & ~is_cutout & (sides.min(axis=1) >= settings.min_box_px)
         usable &= (share >= low) & (share <= high)
         report.boxes += int(annotated.sum())
         report.usable_boxes += int(usable.sum())
+        report.cutouts += int((visible & is_cutout).sum())
         visible_frames = max(visible_frames, int(usable.sum()))
     if not clip.is_video:
         report.stills += 1
@@ -101,18 +118,36 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
     report.videos_usable += int(long_enough and visible_frames >= settings.min_visible_frames)
 
 
-def _image_size(path: Path, open_images: bool, report: SourceReport) -> tuple[int, int]:
-    """Width and height; 0 if the image was not opened, -1 if it is not there."""
+def _note(report: SourceReport, settings: DataSettings) -> str:
+    if report.usable_boxes:
+        return ""
+    if report.cutouts:
+        return f"{report.cutouts} cut-outs, to be pasted over other images; no boxes to follow"
+    if not report.images:
+        return "none of its images can be read"
+    if report.boxes:
+        low, high = settings.box_share
+        return (
+            f"none of its {report.boxes} boxes can be followed: a box must be visible, have sides of at "
+            f"least {settings.min_box_px:g} px and cover {100 * low:g} to {100 * high:g} % of its image"
+        )
+    if report.images == report.cutout_images:
+        return "its cut-outs have no boxes"
+    return "no boxes; its images serve as backgrounds and for random regions"
+
+
+def _image_shape(path: Path, open_images: bool, report: SourceReport) -> tuple[int, int, int]:
+    """Width, height and channels; 0 if the image was not opened, -1 if it is not there."""
     if not open_images:
-        if path.is_file():
-            return 0, 0
+        if is_file(path):
+            return 0, 0, 0
         report.problems.append(f"{path}: missing")
-        return -1, -1
+        return -1, -1, -1
     image = read_image(path)
     if image is None:
         report.problems.append(f"{path}: missing or not an image")
-        return -1, -1
-    return image.shape[1], image.shape[0]
+        return -1, -1, -1
+    return image.shape[1], image.shape[0], image.shape[2]
 
 
 def _check_names(annotations: Annotations, report: SourceReport) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from aiatrack.data.annotations import Annotations
 from aiatrack.data.index import SourceIndex
 from aiatrack.errors import DataError
+from aiatrack.paths import is_file
 
 Image = npt.NDArray[np.uint8]
 
@@ -99,7 +100,7 @@ class JoinedImages:
 
 def read_image(path: Path) -> Image | None:
     """Read an image file as RGB or, with transparency, RGBA; None if it is missing or damaged."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if is_file(path) else None
     if image is None:
         return None
     if image.dtype != np.uint8:

@@ -22,6 +22,7 @@ from aiatrack.data.readers import (
 )
 from aiatrack.data.store import Progress, build_store
 from aiatrack.errors import DataError
+from aiatrack.paths import is_file, why_unreachable
 
 _READERS: dict[Layout, Callable[[Path, str | None], Annotations]] = {
     Layout.LASOT: read_lasot,
@@ -61,10 +62,12 @@ def read_source(source: SourceSettings) -> list[WeightedSource]:
         DataError: nothing can be read there.
         SettingsError: the layout has no such split.
     """
+    if unreachable := why_unreachable(source.path):
+        raise DataError(f"cannot read {source.path}{unreachable}: check the path and its permissions")
     if source.layout is not Layout.JSON_LINES:
         found = _READERS[source.layout](source.path, source.split)
         return [WeightedSource(found, source.weight, source.packed)]
-    paths = [source.path] if source.path.is_file() else sorted(source.path.glob("*.jsonl"))
+    paths = [source.path] if is_file(source.path) else sorted(source.path.glob("*.jsonl"))
     if not paths:
         raise DataError(f"{source.path}: expected a .jsonl file or a folder of such files, found none")
     unknown = sorted((set(source.weights) | set(source.without_identity)) - {path.stem for path in paths})

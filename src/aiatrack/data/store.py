@@ -15,6 +15,7 @@ from aiatrack.data.annotations import Annotations, Clip
 from aiatrack.data.images import read_image
 from aiatrack.data.index import SourceIndex, load_index
 from aiatrack.data.outlines import fit_outline, outline_box_xywh, outline_of_mask
+from aiatrack.paths import exists
 
 Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
@@ -56,11 +57,13 @@ def build_store(
         annotations: of the source.
         folder: the cache.
         progress: told after every clip.
+
+    Raises:
+        OutputError: the cache cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     key = store_key(annotations)
     flat, index_path = folder / f"{key}.u8", folder / f"{key}.npz"
-    if flat.exists() and index_path.exists():
+    if exists(flat) and exists(index_path):
         return flat, load_index(index_path)
     # Of two runs that build it at once, the one that is done last replaces the other's.
     with replace_file(flat) as partial, partial.open("wb") as file:

@@ -11,6 +11,7 @@ import numpy as np
 from aiatrack.atomic_files import write_text
 from aiatrack.data.synthetic import SyntheticFrame, SyntheticWorld, random_world_settings
 from aiatrack.errors import OutputError
+from aiatrack.paths import exists
 
 _LEAST_VISIBILITY = 0.3
 _QUALITY = 92
@@ -46,7 +47,7 @@ def write_synthetic_source(
         OutputError: the folder cannot be written to.
     """
     path = folder / f"synthetic-{seed}-{films}x{frames}-{size[0]}x{size[1]}-{frame_step}.jsonl"
-    if path.exists():
+    if exists(path):
         return path
     rows: list[str] = []
     try:
@@ -66,7 +67,7 @@ def _film_rows(folder: Path, film: int, seed: int, shape: tuple[int, int, int], 
     """Rows of one film of `shape` width, height and frames; rendered now if it is not there."""
     name = f"film-{seed}-{film:05d}"
     done = folder / name / f"rows-{'x'.join(map(str, shape))}-{frame_step}.jsonl"
-    if not done.exists():
+    if not exists(done):
         (folder / name).mkdir(parents=True, exist_ok=True)
         settings = random_world_settings(np.random.default_rng((seed, film)), shape[:2], shape[2])
         rows = list(_render_film(SyntheticWorld(settings), folder, name, frame_step))

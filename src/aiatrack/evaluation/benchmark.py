@@ -9,6 +9,7 @@ from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription, load_description
 from aiatrack.evaluation.image_size import read_image_size
 from aiatrack.evaluation.layouts import LAYOUTS, FlatLayout, Layout
+from aiatrack.paths import exists, is_file, is_folder, why_unreachable
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,14 @@ def open_benchmark(name: str, root: Path) -> Benchmark:
     if description.layout not in LAYOUTS:
         raise SettingsError(f"benchmark {name}: no reader for layout {description.layout!r}")
     own = LAYOUTS[description.layout]
-    if not root.is_dir():
-        raise DataError(f"there is no folder {root}: give the folder that holds {description.title}")
+    if not is_folder(root):
+        raise DataError(
+            f"there is no folder {root}{why_unreachable(root)}: give the folder that holds "
+            f"{description.title}"
+        )
     below = root / description.name
     flat = FlatLayout(own, needs_flags=description.absence_flags)
-    candidates = [(folder, layout) for folder in (root, below) if folder.is_dir() for layout in (own, flat)]
+    candidates = [(folder, layout) for folder in (root, below) if is_folder(folder) for layout in (own, flat)]
     failures = []
     for folder, layout in candidates:
         try:
@@ -118,7 +122,7 @@ def open_benchmark(name: str, root: Path) -> Benchmark:
         except DataError as error:
             failures.append(str(error))
             continue
-        if any(layout.annotation_path(folder, entry).exists() for entry in entries):
+        if any(exists(layout.annotation_path(folder, entry)) for entry in entries):
             sequences = tuple(BenchmarkSequence(entry.name, entry, folder, layout) for entry in entries)
             return Benchmark(description, folder, sequences, has_frames=layout is own)
     detail = f" ({failures[0]})" if failures else ""
@@ -151,7 +155,7 @@ def _problems(sequence: BenchmarkSequence, benchmark: Benchmark) -> list[str]:
     frames = sequence.frame_paths
     if not frames:
         return ["no frames"]
-    missing = [path for path in frames if not path.is_file()]
+    missing = [path for path in frames if not is_file(path)]
     problems = []
     if missing:
         problems.append(f"{len(missing)} of {len(frames)} frames missing, first {missing[0]}")

@@ -11,6 +11,7 @@ from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import Benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.paths import is_file, is_folder, why_unreachable
 
 _SHOWN = 8
 _LEAST_START_OVERLAP = 0.5
@@ -69,7 +70,7 @@ def read_annotations(benchmark: Benchmark) -> dict[str, Annotation]:
 def find_result_file(folder: Path, sequence: str, prefix: str = "") -> Path | None:
     """A sequence's file, `PREFIXNAME.txt`, `NAME.txt` or `NAME/NAME_001.txt`; None if there is none."""
     names = dict.fromkeys((f"{prefix}{sequence}.txt", f"{sequence}.txt", f"{sequence}/{sequence}_001.txt"))
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in names if is_file(folder / name)), None)
 
 
 def read_results(
@@ -87,11 +88,14 @@ def read_results(
         DataError: no folder, no result of this benchmark, boxes that do not start at the targets; or, unless
             `partial`, any problem at all. Nothing is padded, cut or guessed.
     """
-    if not folder.is_dir():
-        raise DataError(f"there is no folder of results {folder}: one file NAME.txt a sequence was expected")
+    if not is_folder(folder):
+        raise DataError(
+            f"there is no folder of results {folder}{why_unreachable(folder)}: one file NAME.txt a sequence "
+            "was expected"
+        )
     prefix = benchmark.description.result_prefix
     inner = folder / benchmark.name
-    folder = inner if inner.is_dir() else folder
+    folder = inner if is_folder(inner) else folder
     results = _read_all(folder, prefix, annotations)
     if not results.boxes and all(problem.problem == "no result file" for problem in results.problems):
         raise DataError(
@@ -100,7 +104,7 @@ def read_results(
     if results.problems and not (partial and results.boxes):
         raise DataError(
             f"results in {folder}: {_summary(results.problems, len(annotations))}; "
-            "repair them, or leave these sequences out by asking for a partial score"
+            "repair them, or leave these sequences out with --partial (in Python, partial=True)"
         )
     return _checked_starts(results, annotations, folder)
 
@@ -122,7 +126,7 @@ def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) 
             continue
         if times is not None:
             seconds[name] = times
-        if path.name == f"{name}_001.txt" and path.with_name(f"{name}_002.txt").is_file():
+        if path.name == f"{name}_001.txt" and is_file(path.with_name(f"{name}_002.txt")):
             repeated.append(name)
     notes = (
         [f"{len(repeated)} sequences were run more than once; the first run is scored"] if repeated else []
@@ -158,7 +162,7 @@ def read_result_boxes(path: Path, frames: int) -> FloatArray:
 
 def _read_times(result: Path, name: str) -> FloatArray | None:
     names = (f"{name}_time.txt", f"{result.stem}_time.txt", f"times/{name}_time.txt")
-    path = next((result.parent / name for name in names if (result.parent / name).is_file()), None)
+    path = next((result.parent / name for name in names if is_file(result.parent / name)), None)
     return None if path is None else read_numbers(path)
 
 
@@ -191,7 +195,7 @@ def _starts_at_target(box: FloatArray, annotation: Annotation) -> bool:
 
 def _likely_benchmark(folder: Path) -> str:
     stems = {path.stem for path in folder.glob("*.txt")} | {
-        path.name for path in folder.iterdir() if path.is_dir()
+        path.name for path in folder.glob("*") if is_folder(path)
     }
     if not stems:
         return ": it holds no text files"

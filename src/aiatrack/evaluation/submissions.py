@@ -13,6 +13,7 @@ from aiatrack.evaluation.benchmark import Benchmark, BenchmarkSequence
 from aiatrack.evaluation.dialects import Dialect
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers
 from aiatrack.evaluation.results import find_result_file, read_result_boxes
+from aiatrack.paths import is_file
 
 REPETITIONS = 3
 """Runs that the GOT-10k server wants of a tracker that is not deterministic."""
@@ -132,7 +133,7 @@ def _checked(path: Path, frames: int, sequence: BenchmarkSequence) -> FloatArray
 
 def _times(path: Path, frames: int, runs: int) -> str:
     """Seconds a frame, a column a run; both one column for all and a column a run are read."""
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"no times: {path.name} with seconds a frame was expected")
     seconds = read_number_rows(path) if runs > 1 else read_numbers(path)[:, None]
     if seconds.shape != (frames, runs):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from aiatrack.errors import WeightsError
 from aiatrack.model.inert_pickle import read_state_dict
+from aiatrack.paths import is_file, why_unreachable
 
 
 def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -21,8 +22,8 @@ def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: missing, damaged, hostile, or not such a checkpoint; nothing inside was executed.
     """
-    if not path.is_file():
-        raise WeightsError(f"there is no checkpoint {path}")
+    if not is_file(path):
+        raise WeightsError(f"there is no checkpoint {path}{why_unreachable(path)}")
     return rename_published(read_state_dict(path, entry="net"))
 
 

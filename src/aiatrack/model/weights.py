@@ -13,6 +13,7 @@ from aiatrack.atomic_files import replace_file
 from aiatrack.config import WEIGHTS_FORMAT, ModelSettings, read_stored_settings
 from aiatrack.errors import OutputError, WeightsError
 from aiatrack.model.network import AiATrack, build_network
+from aiatrack.paths import is_folder, why_unreachable
 
 
 def save_weights(
@@ -45,8 +46,10 @@ def save_weights(
         content = save(tensors, metadata)
     except SafetensorError as error:
         raise OutputError(f"cannot write weights to {path}: {error}") from error
-    if not path.parent.is_dir():  # a slip of the pen, more likely than a wish for a new folder
-        raise OutputError(f"cannot write weights to {path}: there is no folder {path.parent}")
+    if not is_folder(path.parent):  # a slip of the pen, more likely than a wish for a new folder
+        raise OutputError(
+            f"cannot write weights to {path}: there is no folder {path.parent}{why_unreachable(path.parent)}"
+        )
     with replace_file(path) as temporary:
         # Not `save_file`, which lets nobody else read what it writes.
         temporary.write_bytes(content)

@@ -15,6 +15,7 @@ from torch import nn
 
 from aiatrack.errors import MissingExtraError, OutputError
 from aiatrack.model import AiATrack
+from aiatrack.paths import exists, is_file
 from aiatrack.runtimes.choice import Precision
 from aiatrack.runtimes.exported import METADATA, ExportedNetwork, ExportFormat, describe_export
 from aiatrack.runtimes.graph_network import Array, GraphRunner
@@ -78,7 +79,7 @@ def export_network(
                 draft, opset=OPSET, versions=_versions(), largest_differences=differences, **(facts or {})
             )
             (unfinished / METADATA).write_text(text, encoding="utf-8")
-            if folder.exists():
+            if exists(folder):
                 shutil.rmtree(folder)
             unfinished.rename(folder)
     except OSError as error:
@@ -92,9 +93,9 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it exists, and is no export or `overwrite` is not said.
     """
-    if not folder.exists():
+    if not exists(folder):
         return
-    if not (folder / METADATA).is_file():
+    if not is_file(folder / METADATA):
         raise OutputError(f"{folder} exists and is no exported model: choose another name")
     if not overwrite:
         raise OutputError(f"{folder} exists: choose another name, or say --overwrite")
@@ -149,7 +150,7 @@ def check_differences(differences: Differences, precision: Precision) -> None:
 
 
 def _difference(got: Array, expected: Array) -> float:
-    if got.shape != expected.shape:
+    if got.shape != expected.shape or not np.isfinite(got).all():
         return float("inf")
     return float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
 

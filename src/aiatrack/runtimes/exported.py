@@ -11,6 +11,7 @@ from typing import Any
 
 from aiatrack.config import ModelSettings
 from aiatrack.errors import SettingsError, WeightsError
+from aiatrack.paths import is_file
 from aiatrack.runtimes.choice import Precision, Runtime, RuntimeChoice, parse_precision, parse_runtime
 from aiatrack.runtimes.signatures import EXPORTED, Signature, graph_signatures
 
@@ -65,7 +66,7 @@ class ExportedNetwork:
                 "more, or track with the weights file"
             )
         path = self.folder / f"{name}{self.format.suffix}"
-        if not path.is_file():
+        if not is_file(path):
             raise WeightsError(f"{path} is missing: export the model again")
         return path
 
@@ -76,12 +77,12 @@ class ExportedNetwork:
             WeightsError: a graph is missing.
         """
         graphs = [self.graph(name) for name in EXPORTED]
-        return [path for graph in graphs for path in (graph, graph.with_suffix(".bin")) if path.is_file()]
+        return [path for graph in graphs for path in (graph, graph.with_suffix(".bin")) if is_file(path)]
 
 
 def is_exported(path: Path) -> bool:
     """Whether a path is a folder that `aiatrack export` wrote."""
-    return (path / METADATA).is_file()
+    return is_file(path / METADATA)
 
 
 def describe_export(network: ExportedNetwork, **facts: Any) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import openvino as ov
 
 from aiatrack.config import NetworkSettings
+from aiatrack.paths import is_file
 from aiatrack.runtimes.signatures import Signature, graph_signatures
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ConvertedGraphs:
 
     def read(self, core: ov.Core, name: str) -> ov.Model:
         """A graph, from the cache or converted."""
-        if self._folder is not None and (self._folder / f"{name}.xml").is_file():
+        if self._folder is not None and is_file(self._folder / f"{name}.xml"):
             try:
                 return core.read_model(self._folder / f"{name}.xml")
             except RuntimeError:
@@ -92,7 +93,18 @@ def convert_graph(network: "AiATrack", name: str, signature: Signature) -> ov.Mo
 
 
 def cache_folder() -> Path | None:
-    """Where converted graphs are kept: `AIATRACK_CACHE`, or the user's cache; None where that is empty."""
+    """Where converted graphs are kept: `AIATRACK_CACHE`, or the user's cache; None to do without.
+
+    That is where the variable is empty, or the user has no home.
+    """
+    try:
+        return _named_cache_folder()
+    except RuntimeError as error:  # of `expanduser`
+        _log.debug("there is no folder to cache graphs in: %s", error)
+        return None
+
+
+def _named_cache_folder() -> Path | None:
     chosen = os.environ.get("AIATRACK_CACHE")
     if chosen is not None:
         return Path(chosen).expanduser() if chosen else None

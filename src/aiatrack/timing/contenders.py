@@ -10,6 +10,7 @@ from aiatrack.config import TrackingSettings, load_preset, preset_names
 from aiatrack.crop import Image
 from aiatrack.errors import MissingExtraError, SettingsError, WeightsError
 from aiatrack.evaluation.running import SequenceTracker, TrackerFactory, parse_tracker
+from aiatrack.paths import is_file, is_folder
 from aiatrack.runtimes.choice import parse_precision, parse_runtime
 from aiatrack.timing.film import Box
 from aiatrack.timing.stages import StageClock, TimedNetwork
@@ -153,7 +154,7 @@ class _Opening:
     device: str
 
     def contenders(self, targets: Sequence[int], note: str) -> list[Contender]:
-        name = Path(self.model).stem if self.weights.is_file() else Path(self.model).name
+        name = Path(self.model).stem if is_file(self.weights) else Path(self.model).name
         runtime, precision = parse_runtime(self.runtime), parse_precision(self.precision)
         try:
             labels = self._labels()
@@ -171,7 +172,7 @@ class _Opening:
 
     def _labels(self) -> tuple[str, str]:
         """What `auto` means; an exported folder knows by itself what it is for."""
-        if self.weights.is_dir():
+        if is_folder(self.weights):
             return self.runtime, self.precision
         choice = decide_runtime(self.device, runtime=self.runtime, precision=self.precision)
         return choice.runtime.value, choice.precision.value

@@ -26,7 +26,7 @@ class TargetState(str, Enum):
     LOST = "lost"
     """Not to be seen: the box is the last one that was believed, and the target is searched for."""
     RECOVERED = "recovered"
-    """Found again in this frame, after it was lost, or elsewhere than where it was followed under suspicion."""
+    """Found again in this frame, after it was lost, or elsewhere than where it was followed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from aiatrack.errors import DataError, OutputError, SettingsError
+from aiatrack.paths import exists, is_file, is_folder
 from aiatrack.video.box_formats.coco import compose_coco
 from aiatrack.video.box_formats.cvat import compose_cvat
 from aiatrack.video.box_formats.documents import (
@@ -107,7 +108,7 @@ def check_box_output(
         files = list(_text_paths(target, ids).values())
     if chosen is not BoxFormat.TEXT and _PLACE_OF_ID in target.name:
         raise OutputError(f"{target}: only text files are written one a target; leave out {_PLACE_OF_ID}")
-    if chosen in _DOCUMENTS and target.exists() and not (target.is_file() or target.is_dir()):
+    if chosen in _DOCUMENTS and exists(target) and not (is_file(target) or is_folder(target)):
         raise OutputError(f"{target} is no ordinary file, and {chosen.value} is written as a whole: name one")
     sources = tuple(inputs)
     for file in [*files, *([journal_path(target.resolve())] if chosen in _DOCUMENTS else [])]:

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 from typing_extensions import Self
@@ -97,7 +98,14 @@ class TrackNumbers:
 
 
 class BoxWriter(ABC):
-    """Context manager that takes the boxes of frame after frame; see `open_box_writer`."""
+    """Context manager that takes the boxes of frame after frame; see `open_box_writer`.
+
+    Attributes:
+        unfinished: the journal that holds the boxes as long as the document that they are for is not made;
+            None for formats without one.
+    """
+
+    unfinished: Path | None = None
 
     @abstractmethod
     def write_frame(self, frame: int, time_s: float, rows: Sequence[BoxRow]) -> None:

@@ -89,6 +89,11 @@ class FrameSource(ABC):
     def _why_no_frame(self) -> str:
         """The reason, for the error of a source that came to its end without a frame."""
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """Every file that frames are read from, none of which an output may replace."""
+        return () if self.path is None else (self.path,)
+
     def __iter__(self) -> Self:
         return self
 

@@ -55,7 +55,13 @@ class ImageSource(FrameSource):
         ]
         self.frame_count = len(self._numbered)
         self.image_names = _names_below_their_folder(paths)
+        self._files = tuple(paths)
         self._why = f"its {len(paths)} images last {len(paths) / float(self.frame_rate):g} s"
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """See `FrameSource`; images outside the span are none to be replaced either."""
+        return self._files
 
     def _release(self) -> None:
         self._numbered = []
@@ -101,7 +107,8 @@ def list_images(folder: Path) -> list[Path]:
         raise VideoError(f"cannot list folder {folder}: {error.strerror}") from error
     images = select_images(entries)
     if not images:
-        inside = [entry.name for entry in entries if entry.is_dir() and select_images(entry.iterdir())]
+        # `glob` finds nothing in what is no folder, or may not be looked into.
+        inside = [entry.name for entry in entries if select_images(entry.glob("*"))]
         hint = f"; did you mean {folder / sorted(inside)[0]}?" if inside else ""
         raise VideoError(f"folder {folder} has no image (.jpg, .png, .bmp, .webp, .tif, ...){hint}")
     return images

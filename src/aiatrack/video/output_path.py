@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aiatrack.errors import OutputError
+from aiatrack.paths import exists, is_folder, why_unreachable
 
 
 def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
@@ -22,11 +23,13 @@ def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
             raise OutputError(
                 f"{path} is the input itself and would be overwritten: choose another output name"
             )
-    if path.is_dir():
+    if is_folder(path):
         raise OutputError(f"{path} is a folder: give the name of a file in it")
-    if not path.parent.is_dir():
-        raise OutputError(f"the folder {path.parent} does not exist: create it first")
-    existed = path.exists()
+    if not is_folder(path.parent):
+        raise OutputError(
+            f"the folder {path.parent} does not exist{why_unreachable(path.parent)}: create it first"
+        )
+    existed = exists(path)
     try:
         with path.open("ab"):
             pass

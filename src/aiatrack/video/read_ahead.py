@@ -1,8 +1,9 @@
 """Frames decoded on another thread while the last one is still being worked on."""
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from aiatrack.video.frames import Frame, FrameSource
 from aiatrack.video.time_span import TimeSpan
@@ -38,6 +39,11 @@ class _ReadAhead(FrameSource):
         self.pixel_aspect = source.pixel_aspect
         self._source = source
         self._count_ahead = frames
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Those of the other source."""
+        return self._source.files
 
     def _release(self) -> None:
         self._source.close()

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiatrack.errors import SettingsError, VideoError
+from aiatrack.paths import exists, is_folder
 from aiatrack.video.camera_source import CameraSource
 from aiatrack.video.film_source import FilmSource
 from aiatrack.video.frames import FrameSource
@@ -73,17 +74,17 @@ def _open_named(name: str, span: TimeSpan, frame_rate: Fraction | float | None) 
         return StreamSource(name, span, frame_rate=frame_rate)
     path = Path(name).expanduser()
     camera = re.fullmatch(r"(?:camera:)?(\d+)", name)
-    if camera and not path.exists():
+    if camera and not exists(path):
         return CameraSource(int(camera[1]), span, frame_rate=frame_rate)
-    if glob.has_magic(name) and not path.exists():
+    if glob.has_magic(name) and not exists(path):
         return _open_glob(str(path), span, frame_rate)
     return _open_path(path, span, frame_rate)
 
 
 def _open_path(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
-    if path.is_dir():
+    if is_folder(path):
         return ImageSource(list_images(path), str(path), span, frame_rate=frame_rate)
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
+    if path.suffix.lower() in IMAGE_SUFFIXES and exists(path):
         return ImageSource([path], str(path), span, frame_rate=frame_rate)
     return FilmSource(path, span, frame_rate=frame_rate)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.errors import DataError
+from aiatrack.paths import is_folder
 
 _TRACK_KEYS = ("track_id", "instance_id")
 
@@ -28,9 +29,9 @@ def read_coco(path: Path, split: str | None = None) -> Annotations:
         DataError: the file cannot be read or is not of this form.
     """
     name = split or "train2017"
-    file = path / "annotations" / f"instances_{name}.json" if path.is_dir() else path
+    file = path / "annotations" / f"instances_{name}.json" if is_folder(path) else path
     folders = (
-        [path / name, path / "images" / name] if path.is_dir() else [path.parent, path.parent / "images"]
+        [path / name, path / "images" / name] if is_folder(path) else [path.parent, path.parent / "images"]
     )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -42,7 +43,7 @@ def read_coco(path: Path, split: str | None = None) -> Annotations:
         ) from error
     folder = _folder_with(images, folders)
     reader = _CocoReader(folder, labels, rows)
-    source = f"coco-{name}" if path.is_dir() else file.stem
+    source = f"coco-{name}" if is_folder(path) else file.stem
     return reader.read(source, images)
 
 

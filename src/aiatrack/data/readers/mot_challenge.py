@@ -8,6 +8,7 @@ from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.numbered_files import NumberedFiles
 from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError
+from aiatrack.paths import why_unreachable
 
 _LEAST_VISIBILITY = 0.25
 
@@ -22,9 +23,11 @@ def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
         split: folder below it, such as `train`.
 
     Raises:
-        DataError: there are no sequences.
+        DataError: there are no sequences, or the folder cannot be reached.
     """
     root = path / (split or "")
+    if unreachable := why_unreachable(root):
+        raise DataError(f"cannot read {root}{unreachable}: check the path and its permissions")
     files = sorted(root.glob("**/gt/gt.txt"))
     if not files:
         raise DataError(f"{root}: expected MOTChallenge sequences with gt/gt.txt, found none")

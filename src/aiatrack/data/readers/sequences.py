@@ -15,6 +15,7 @@ from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.numbered_files import NumberedFiles
 from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError, SettingsError
+from aiatrack.paths import exists, is_file, is_folder, why_unreachable
 
 _ReadClip = Callable[[], Clip]
 
@@ -85,13 +86,13 @@ def _known_names(
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(folder for folder in path.glob("*") if folder.is_dir())
+    return sorted(folder for folder in path.glob("*") if is_folder(folder))
 
 
 def _collect(name: str, path: Path, readers: Iterator[_ReadClip]) -> Annotations:
     """Read clip by clip; one that cannot be read becomes a problem."""
-    if not path.is_dir():
-        raise DataError(f"{path}: expected the folder of {name}; there is none")
+    if not is_folder(path):
+        raise DataError(f"{path}: expected the folder of {name}; there is none{why_unreachable(path)}")
     clips, problems = [], []
     for read in readers:
         try:
@@ -103,7 +104,7 @@ def _collect(name: str, path: Path, readers: Iterator[_ReadClip]) -> Annotations
 
 def _video(name: str, images: NumberedFiles, boxes: npt.NDArray[Any], visible: npt.NDArray[np.bool_]) -> Clip:
     for place in (0, len(images) - 1):
-        if not len(images) or not images[place].is_file():
+        if not len(images) or not is_file(images[place]):
             raise DataError(
                 f"{images[place] if len(images) else images.folder}: no such frame; {name} is left out"
             )
@@ -116,7 +117,7 @@ def _video(name: str, images: NumberedFiles, boxes: npt.NDArray[Any], visible: n
 
 def _lasot_clip(root: Path, name: str) -> Clip:
     folder = root / name.rsplit("-", 1)[0] / name
-    folder = folder if folder.is_dir() else root / name
+    folder = folder if is_folder(folder) else root / name
     boxes = read_numbers(folder / "groundtruth.txt", 4)
     hidden = (
         read_numbers(folder / "full_occlusion.txt", 1)[:, 0]
@@ -128,9 +129,9 @@ def _lasot_clip(root: Path, name: str) -> Clip:
 def _got10k_clip(folder: Path) -> Clip:
     boxes = read_numbers(folder / "groundtruth.txt", 4)
     visible = np.ones(len(boxes), dtype=np.bool_)
-    if (folder / "absence.label").exists():
+    if exists(folder / "absence.label"):
         visible &= read_numbers(folder / "absence.label", 1)[:, 0] == 0
-    if (folder / "cover.label").exists():
+    if exists(folder / "cover.label"):
         visible &= read_numbers(folder / "cover.label", 1)[:, 0] > 0
     return _video(folder.name, NumberedFiles(folder, len(boxes)), boxes, visible)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.errors import DataError
+from aiatrack.paths import is_file, why_unreachable
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -21,9 +22,11 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
         split: folder below both, such as `train`; all if not given.
 
     Raises:
-        DataError: there are no images.
+        DataError: there are no images, or the folder cannot be reached.
     """
     root = path / "images" / (split or "")
+    if unreachable := why_unreachable(root):
+        raise DataError(f"cannot read {root}{unreachable}: check the path and its permissions")
     images = sorted(file for file in root.rglob("*") if file.suffix.lower() in _SUFFIXES)
     if not images:
         raise DataError(f"{root}: expected images of a YOLO folder, found none")
@@ -39,7 +42,7 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
 
 
 def _read_still(image: Path, labels: Path, name: str) -> Clip | str:
-    if not labels.is_file():
+    if not is_file(labels):
         return f"{labels}: missing; {image.name} is left out"
     pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
     if pixels is None:

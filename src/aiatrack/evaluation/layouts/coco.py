@@ -12,6 +12,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.number_files import read_text
+from aiatrack.paths import is_file
 
 _TRACK_KEYS = ("track_id", "instance_id")
 _ORDER_KEYS = ("frame_index", "frame_id", "id")
@@ -56,7 +57,7 @@ class CocoLayout:
 
 def _json_file(root: Path) -> Path:
     named = root / "annotations.json"
-    files = [named] if named.is_file() else sorted(root.glob("*.json"))
+    files = [named] if is_file(named) else sorted(root.glob("*.json"))
     if len(files) != 1:
         raise DataError(f"{root}: annotations.json, or a single JSON file, was expected; found {len(files)}")
     return files[0]

@@ -11,6 +11,7 @@ from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_folders, list_images
 from aiatrack.evaluation.number_files import read_text
+from aiatrack.paths import is_file
 
 _ABSENT = (np.nan,) * 4
 
@@ -28,7 +29,7 @@ class DavisLayout:
         split = root / "ImageSets" / "2017" / f"{description.folder}.txt"
         annotations = root / "Annotations" / "480p"
         names = (
-            read_text(split).split() if split.is_file() else [path.name for path in list_folders(annotations)]
+            read_text(split).split() if is_file(split) else [path.name for path in list_folders(annotations)]
         )
         entries = []
         for name in names:

@@ -7,6 +7,7 @@ from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescri
 from aiatrack.evaluation.layouts.layout import Layout
 from aiatrack.evaluation.layouts.numbered import drop_unannotated_start
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.paths import is_file
 
 
 class FlatLayout:
@@ -44,7 +45,7 @@ class FlatLayout:
         absent = root / "absent" / path.name
         annotation = build_annotation(
             read_number_rows(path, columns=4),
-            flagged_absent=read_numbers(absent) if self._needs_flags or absent.is_file() else None,
+            flagged_absent=read_numbers(absent) if self._needs_flags or is_file(absent) else None,
             origin=str(path),
         )
         return drop_unannotated_start(annotation, sequence, path)

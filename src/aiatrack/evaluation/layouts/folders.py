@@ -8,6 +8,7 @@ from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_folders, list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
+from aiatrack.paths import is_file
 
 
 class FolderLayout:
@@ -20,7 +21,7 @@ class FolderLayout:
     ) -> tuple[SequenceDescription, ...]:
         """See `Layout`: every folder with an annotation is a sequence."""
         listed = description.listed_sequences()
-        names = [path.name for path in list_folders(root) if (path / "groundtruth.txt").is_file()]
+        names = [path.name for path in list_folders(root) if is_file(path / "groundtruth.txt")]
         if not listed and not names:
             raise DataError(
                 f"{root} holds no sequence: folders NAME with img/ and groundtruth.txt were expected"
@@ -41,7 +42,7 @@ class FolderLayout:
         absent = path.parent / "absent.txt"
         return build_annotation(
             read_number_rows(path, columns=4),
-            flagged_absent=read_numbers(absent) if absent.is_file() else None,
+            flagged_absent=read_numbers(absent) if is_file(absent) else None,
             attributes=self.read_attributes(path.parent),
             origin=str(path),
         )
@@ -49,7 +50,7 @@ class FolderLayout:
     def read_attributes(self, folder: Path) -> tuple[str, ...]:
         """Challenges that `meta.json` lists."""
         path = folder / "meta.json"
-        if not path.is_file():
+        if not is_file(path):
             return ()
         try:
             listed = json.loads(read_text(path)).get("attributes", ())
@@ -88,7 +89,7 @@ class Tnl2kLayout(FolderLayout):
     def read_attributes(self, folder: Path) -> tuple[str, ...]:
         """Challenges from the row of flags; none where the file has another number of them."""
         path = folder / "attributes.txt"
-        flags = read_numbers(path) if path.is_file() else ()
+        flags = read_numbers(path) if is_file(path) else ()
         if len(flags) != len(TNL2K_ATTRIBUTES):
             return ()
         return tuple(name for name, flag in zip(TNL2K_ATTRIBUTES, flags, strict=True) if flag)

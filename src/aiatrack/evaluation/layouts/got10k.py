@@ -11,6 +11,7 @@ from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
+from aiatrack.paths import is_file, is_folder
 
 
 class Got10kLayout:
@@ -21,7 +22,7 @@ class Got10kLayout:
     ) -> tuple[SequenceDescription, ...]:
         """See `Layout`: numbered names below the split's folder, or the root itself if it is that folder."""
         split = root / description.folder
-        below = description.folder if split.is_dir() else ""
+        below = description.folder if is_folder(split) else ""
         entries = [
             entry.replace(frames=str(Path(below) / entry.name)) for entry in description.listed_sequences()
         ]
@@ -47,7 +48,7 @@ class Got10kLayout:
         cover = path.parent / "cover.label"
         return build_annotation(
             boxes,
-            flagged_absent=read_numbers(cover) == 0 if cover.is_file() else None,
+            flagged_absent=read_numbers(cover) == 0 if is_file(cover) else None,
             image_size=self._image_size(root, sequence),
             origin=str(path),
         )
@@ -66,7 +67,7 @@ class Got10kLayout:
 
     def _meta(self, root: Path, sequence: SequenceDescription) -> dict[str, str]:
         path = root / sequence.frames / "meta_info.ini"
-        if not path.is_file():
+        if not is_file(path):
             return {}
         parser = configparser.ConfigParser(interpolation=None)
         try:

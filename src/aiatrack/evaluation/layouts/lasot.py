@@ -7,6 +7,7 @@ from aiatrack.evaluation.annotation import Annotation, BoolArray, build_annotati
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.paths import is_folder
 
 
 class LasotLayout:
@@ -48,7 +49,7 @@ class LasotLayout:
         """Copies of LaSOT keep sequences below their class or side by side."""
         by_class = root / sequence.name.rsplit("-", 1)[0] / sequence.name
         beside = root / sequence.name
-        return beside if beside.is_dir() and not by_class.is_dir() else by_class
+        return beside if is_folder(beside) and not is_folder(by_class) else by_class
 
     def _flags(self, path: Path) -> BoolArray:
         flags: BoolArray = read_numbers(path) != 0

@@ -6,6 +6,7 @@ from typing import Protocol
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
+from aiatrack.paths import is_folder, why_unreachable
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 """File name endings, in lower case, that are taken for frames."""
@@ -42,10 +43,14 @@ class Layout(Protocol):
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """Image files of a folder by name, or by number if all names are numbers; empty without such a folder."""
-    if not folder.is_dir():
+    """Image files of a folder by name, or by number if all names are numbers; empty without such a folder.
+
+    Raises:
+        DataError: the folder may not be read.
+    """
+    if not is_folder(folder):
         return ()
-    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+    images = [path for path in _entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
     if all(path.stem.isdecimal() for path in images):
         return tuple(sorted(images, key=lambda path: (int(path.stem), path.name)))
     return tuple(sorted(images))
@@ -55,8 +60,17 @@ def list_folders(folder: Path) -> list[Path]:
     """Folders inside a folder by name, hidden ones left out.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or it may not be read.
     """
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}: give the root folder of the benchmark")
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not is_folder(folder):
+        raise DataError(
+            f"there is no folder {folder}{why_unreachable(folder)}: give the root folder of the benchmark"
+        )
+    return sorted(path for path in _entries(folder) if is_folder(path) and not path.name.startswith("."))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error

@@ -10,6 +10,7 @@ from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotat
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_folders, list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_text
+from aiatrack.paths import is_file
 
 _FRAME, _TARGET, _CONSIDERED = 0, 1, 6
 
@@ -25,7 +26,7 @@ class MotLayout:
         self, root: Path, description: BenchmarkDescription
     ) -> tuple[SequenceDescription, ...]:
         """See `Layout`."""
-        films = [path for path in list_folders(root) if (path / "gt" / "gt.txt").is_file()]
+        films = [path for path in list_folders(root) if is_file(path / "gt" / "gt.txt")]
         if not films:
             raise DataError(f"{root} holds no MOTChallenge film: folders NAME with gt/gt.txt were expected")
         return tuple(entry for film in films for entry in _targets(film))
@@ -80,7 +81,7 @@ def _targets(film: Path) -> list[SequenceDescription]:
 
 def _image_size(film: Path) -> tuple[int, int] | None:
     path = film / "seqinfo.ini"
-    if not path.is_file():
+    if not is_file(path):
         return None
     parser = configparser.ConfigParser(interpolation=None)
     try:

@@ -9,6 +9,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.paths import is_file, is_folder
 
 UAV_ATTRIBUTES = (
     "scale variation",
@@ -62,7 +63,7 @@ class OtbLayout:
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
         """See `Layout`: numbered files from the first tracked frame to the last."""
         folder = root / sequence.frames
-        if sequence.last is None or not folder.is_dir():
+        if sequence.last is None or not is_folder(folder):
             return ()
         numbers = range(sequence.first + sequence.omit_initial, sequence.last + 1)
         return tuple(folder / f"{number:0{sequence.digits}d}.{sequence.extension}" for number in numbers)
@@ -82,7 +83,7 @@ class OtbLayout:
     def read_attributes(self, root: Path, sequence: SequenceDescription) -> tuple[str, ...]:
         """Challenges, from `NAME/attrs.txt` where a copy of the benchmark has it."""
         path = root / Path(sequence.frames).parent / "attrs.txt"
-        if not path.is_file():
+        if not is_file(path):
             return ()
         return tuple(part.strip() for part in path.read_text(encoding="utf-8-sig").split(",") if part.strip())
 
@@ -94,7 +95,7 @@ class UavLayout(OtbLayout):
         """Challenges, from the row of twelve flags beside the annotation."""
         annotation = root / sequence.annotation
         path = annotation.parent / "att" / annotation.name
-        if not path.is_file():
+        if not is_file(path):
             return ()
         flags = read_numbers(path)
         if flags.shape != (len(UAV_ATTRIBUTES),):

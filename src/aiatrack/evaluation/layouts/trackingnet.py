@@ -9,6 +9,7 @@ from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_images
 from aiatrack.evaluation.number_files import read_number_rows
+from aiatrack.paths import is_folder
 
 
 class TrackingNetLayout:
@@ -18,7 +19,7 @@ class TrackingNetLayout:
         self, root: Path, description: BenchmarkDescription
     ) -> tuple[SequenceDescription, ...]:
         """See `Layout`: every annotation file names a sequence."""
-        below = description.folder if (root / description.folder / "anno").is_dir() else ""
+        below = description.folder if is_folder(root / description.folder / "anno") else ""
         files = sorted((root / below / "anno").glob("*.txt"))
         if not files:
             raise DataError(

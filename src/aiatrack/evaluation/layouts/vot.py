@@ -10,6 +10,7 @@ from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotat
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_folders, list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_text
+from aiatrack.paths import is_file
 
 _ABSENT = (np.nan,) * 4
 
@@ -22,14 +23,14 @@ class VotLayout:
     ) -> tuple[SequenceDescription, ...]:
         """See `Layout`: the names in `list.txt`, or else every folder with an annotation."""
         listing = next(
-            (path for path in (root / "list.txt", root / "sequences" / "list.txt") if path.is_file()), None
+            (path for path in (root / "list.txt", root / "sequences" / "list.txt") if is_file(path)), None
         )
         if listing is not None:
             below = listing.parent.relative_to(root)
             names = read_text(listing).split()
         else:
             below = Path()
-            names = [path.name for path in list_folders(root) if (path / "groundtruth.txt").is_file()]
+            names = [path.name for path in list_folders(root) if is_file(path / "groundtruth.txt")]
         if not names:
             raise DataError(
                 f"{root} holds no VOT sequence: list.txt, or folders with groundtruth.txt, were expected"

@@ -56,7 +56,8 @@ def to_html(report: Report) -> str:
 
 def _count(report: Report) -> str:
     names = ", ".join(comparison.benchmark.description.title for comparison in report.comparisons)
-    return escape(f"{len(report.trackers)} trackers ({', '.join(report.trackers)}) on {names}.")
+    trackers = "1 tracker" if len(report.trackers) == 1 else f"{len(report.trackers)} trackers"
+    return escape(f"{trackers} ({', '.join(report.trackers)}) on {names}.")
 
 
 def _summary(report: Report) -> str:

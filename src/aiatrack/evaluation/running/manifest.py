@@ -9,6 +9,7 @@ from typing import Any
 from aiatrack.atomic_files import write_text
 from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.running.surroundings import describe_machine, read_versions
+from aiatrack.paths import is_file
 
 _CLOCKS = ("with_decoding", "without_decoding", "tracking")
 
@@ -28,7 +29,7 @@ class Manifest:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self._path = path
         plain = json.loads(json.dumps(identity))
-        found = _read_manifest(path) if path.is_file() else {}
+        found = _read_manifest(path) if is_file(path) else {}
         _check_identity(found.get("identity", plain), plain, path.parent)
         self._identity = plain
         self._sessions: list[dict[str, Any]] = list(found.get("sessions", ()))

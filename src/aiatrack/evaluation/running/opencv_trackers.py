@@ -13,6 +13,7 @@ import cv2
 from aiatrack.crop import Image
 from aiatrack.errors import DataError, MissingExtraError, SettingsError
 from aiatrack.evaluation.running.tracker import Box, Estimate
+from aiatrack.paths import is_file
 
 _BUILDERS = {
     "csrt": "TrackerCSRT_create",
@@ -97,7 +98,7 @@ class OpenCVFactory:
 
     def _model_files(self, model: Path) -> list[Path]:
         if self.kind == "vit":
-            if not model.is_file():
+            if not is_file(model):
                 raise DataError(f"there is no model file {model} for OpenCV's vit tracker")
             return [model]
         return [_find_model(model, part) for part in ("backbone", "head")]

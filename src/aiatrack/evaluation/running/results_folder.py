@@ -19,6 +19,7 @@ from aiatrack.evaluation.dialects import DIALECTS
 from aiatrack.evaluation.running.locks import hold_lock
 from aiatrack.evaluation.running.manifest import Manifest, now
 from aiatrack.evaluation.running.sequence_run import SequenceRun
+from aiatrack.paths import is_file
 
 BOX_DIALECT = DIALECTS["plain"]
 """How boxes are written: commas, four digits after the point."""
@@ -66,7 +67,7 @@ class ResultsFolder:
             DataError: it is damaged.
         """
         path = self.path / "manifest.json"
-        if not path.is_file() and any(self.path.glob("*.txt")):
+        if not is_file(path) and any(self.path.glob("*.txt")):
             raise SettingsError(
                 f"{self.path} holds text files but no {path.name}, so whose results they are is not known: "
                 "give a new folder"
@@ -80,7 +81,7 @@ class ResultsFolder:
             DataError: its result has another number of rows: the benchmark on disk has changed since.
         """
         path = self._boxes_path(name)
-        if not path.is_file():
+        if not is_file(path):
             return False
         rows = path.read_bytes().count(b"\n")
         if rows != frames:
@@ -134,7 +135,7 @@ class ResultsFolder:
             DataError: one is damaged.
         """
         names = sorted(path.stem for path in (self.path / "records").glob("[!.]*.json"))
-        return {name: self.read_record(name) for name in names if self._boxes_path(name).is_file()}
+        return {name: self.read_record(name) for name in names if is_file(self._boxes_path(name))}
 
     def _remove_torn_files(self) -> None:
         """Remove the temporary files of writers that were killed; only their locks' holder may."""

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from aiatrack.paths import is_file
+
 _PACKAGES = (
     "aiatrack",
     "av",
@@ -43,6 +45,6 @@ def describe_machine() -> dict[str, Any]:
 
 def _processor_name() -> str:
     listing = Path("/proc/cpuinfo")
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
+    lines = listing.read_text(encoding="utf-8").splitlines() if is_file(listing) else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())

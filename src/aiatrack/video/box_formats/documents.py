@@ -2,16 +2,20 @@
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from aiatrack.atomic_files import replace_file
 from aiatrack.errors import DataError, OutputError
+from aiatrack.paths import exists, is_file
 from aiatrack.video.box_formats.lines import LineFile, describe_row
 from aiatrack.video.box_writer import BoxRow, BoxWriter, FilmFacts, TargetId, TrackNumbers
+from aiatrack.video.frames import VideoWarning
 from aiatrack.video.output_path import output_error
 
 _JOURNAL_ENDING = ".journal"
@@ -47,6 +51,7 @@ class Recording:
         frame_count: frames in the journal.
         first_frame: index of the first of them in the source; None without frames.
         last_frame: index of the last of them.
+        last_time_s: its presentation time in seconds.
 
     Raises:
         DataError: the file is missing, no journal, or damaged.
@@ -63,11 +68,12 @@ class Recording:
         self.frame_count = 0
         self.first_frame: int | None = None
         self.last_frame: int | None = None
+        self.last_time_s: float | None = None
         found: dict[TargetId, None] = {}
         for shown in self.frames():
             self.frame_count += 1
             self.first_frame = shown.frame if self.first_frame is None else self.first_frame
-            self.last_frame = shown.frame
+            self.last_frame, self.last_time_s = shown.frame, shown.time_s
             found.update((row.id, None) for row in shown.rows)
         self.ids = sorted(found, key=lambda target_id: self.numbers[target_id])
 
@@ -104,7 +110,8 @@ class DocumentBoxWriter(BoxWriter):
     """Keeps frames in a journal beside the document, and makes the document when closed.
 
     The document appears whole or not at all, and the journal goes when it is there. After a crash the journal
-    is left, whole to the last frame: `finish_document` makes the document of it.
+    is left, whole to the last frame: `finish_box_document` makes the document of it. A journal that an
+    earlier run left is moved out of the way, with a `VideoWarning`.
 
     Args:
         path: document to write; an existing one is replaced at the end.
@@ -114,7 +121,7 @@ class DocumentBoxWriter(BoxWriter):
         ids: of the targets that are known beforehand.
 
     Raises:
-        OutputError: the journal cannot be opened.
+        OutputError: the journal cannot be opened, or an older one cannot be moved.
     """
 
     def __init__(
@@ -122,7 +129,9 @@ class DocumentBoxWriter(BoxWriter):
     ) -> None:
         self.path = path
         self._compose = compose
+        _set_aside(path)
         self._journal = LineFile(journal_path(path))
+        self.unfinished = self._journal.path
         self._closed = False
         head = {"version": _JOURNAL_VERSION, "kind": kind, "film": asdict(film), "ids": list(ids)}
         self._journal.write([json.dumps(head)])
@@ -140,13 +149,46 @@ class DocumentBoxWriter(BoxWriter):
             return
         self._closed = True
         self._journal.close()
-        write_document(self.path, self._compose, Recording(self._journal.path))
+        try:
+            write_document(self.path, self._compose, Recording(self._journal.path))
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; {self.path.name} is not made, but its boxes are in {self._journal.path}: when it "
+                f"can be written, make it with {_how_to_finish(self._journal.path)}"
+            ) from error
         self._journal.path.unlink(missing_ok=True)
+        self.unfinished = None
 
 
 def journal_path(document: Path) -> Path:
     """Where the frames of a document are kept until it is made."""
     return document.with_name(document.name + _JOURNAL_ENDING)
+
+
+def _set_aside(document: Path) -> None:
+    """Move the journal of an earlier run, which was killed, to a free name, so that it is not overwritten."""
+    left = journal_path(document)
+    # What is no file has nothing to lose, such as a link to a device.
+    if not is_file(left) or left.stat().st_size == 0:
+        return
+    head, dot, tail = document.name.partition(".")
+    # The document has to be free as well: it is what the journal will be made into.
+    numbered = (document.with_name(f"{head}.{number}{dot}{tail}") for number in count(1))
+    kept = next(journal_path(one) for one in numbered if not (exists(one) or exists(journal_path(one))))
+    try:
+        left.rename(kept)
+    except OSError as error:
+        raise output_error(kept, error) from error
+    warnings.warn(
+        f"{left} holds boxes of an earlier run that did not end; it is now {kept}: make the document with "
+        f"{_how_to_finish(kept)}, or remove it",
+        VideoWarning,
+        stacklevel=4,
+    )
+
+
+def _how_to_finish(journal: Path) -> str:
+    return f'python -c "import aiatrack.video as v; v.finish_box_document({str(journal)!r})"'
 
 
 def document_path(journal: Path) -> Path:

@@ -14,14 +14,16 @@ from aiatrack.video.frames import DEFAULT_FRAME_RATE
 def compose_label_studio(recording: Recording) -> Iterator[str]:
     """Make the document; see `Compose`.
 
-    Frames count from 1, boxes are percentages of the frame. The last box before a target is lost is not
+    Frames count from 1, boxes are percentages of the frame. A time is the frame's own plus one period, as
+    Label Studio gives its frame 1 the time of one period, not 0. The last box before a target is lost is not
     `enabled`: the target is not shown after it. Tags are named as in Label Studio's template for tracking: a
     `Video` tag `video`, a `VideoRectangle` tag `box`.
     """
     film = recording.film
-    rate = film.frame_rate or float(DEFAULT_FRAME_RATE)
+    period_s = 1 / (film.frame_rate or float(DEFAULT_FRAME_RATE))
     frame_count = 0 if recording.last_frame is None else recording.last_frame + 1
-    length = {"framesCount": frame_count, "duration": round(frame_count / rate, 6)}
+    duration_s = 0.0 if recording.last_time_s is None else recording.last_time_s + period_s
+    length = {"framesCount": frame_count, "duration": round(duration_s, 6)}
     yield f'[{{"data": {{"video": {json.dumps(printable(film.name))}}},\n'
     yield '"predictions": [{"model_version": "aiatrack", "result": ['
     for count, (target_id, track) in enumerate(collect_tracks(recording).items()):
@@ -37,29 +39,28 @@ def compose_label_studio(recording: Recording) -> Iterator[str]:
         yield ("," if count else "") + "\n"
         # An object that is left open, for the sequence to be written into it box by box.
         yield f'{json.dumps(region)[:-1]}, "value": {json.dumps(value)[:-1]}, "sequence": ['
-        yield from _sequence(track, film, rate)
+        yield from _sequence(track, film, period_s)
         yield "]}}"
     yield "]}]}]\n"
 
 
-def _sequence(track: Track, film: FilmFacts, rate: float) -> Iterator[str]:
+def _sequence(track: Track, film: FilmFacts, period_s: float) -> Iterator[str]:
     between = ""
     for box, following in pairwise(chain(track, [None])):
         if box is not None and not box.outside:
             goes_on = following is not None and not following.outside
-            yield f"{between}\n{json.dumps(_entry(box, film, rate, enabled=goes_on))}"
+            yield f"{between}\n{json.dumps(_entry(box, film, period_s, enabled=goes_on))}"
             between = ","
 
 
-def _entry(box: TrackBox, film: FilmFacts, rate: float, *, enabled: bool) -> dict[str, Any]:
-    frame = int(box.frame) + 1
+def _entry(box: TrackBox, film: FilmFacts, period_s: float, *, enabled: bool) -> dict[str, Any]:
     return {
-        "frame": frame,
+        "frame": int(box.frame) + 1,
         "enabled": enabled,
         "rotation": 0,
         "x": round(100 * box.x / film.width, 4),
         "y": round(100 * box.y / film.height, 4),
         "width": round(100 * box.width / film.width, 4),
         "height": round(100 * box.height / film.height, 4),
-        "time": round(frame / rate, 6),
+        "time": round(box.time_s + period_s, 6),
     }

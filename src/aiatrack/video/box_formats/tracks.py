@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from aiatrack.video.box_formats.documents import Recording
+from aiatrack.video.box_formats.documents import FrameRows, Recording
 from aiatrack.video.box_writer import BoxRow, TargetId
 
 
@@ -13,6 +13,7 @@ class TrackBox(NamedTuple):
 
     Attributes:
         frame: index of the frame in its source, from 0.
+        time_s: presentation time of the frame in seconds.
         outside: 1 in the first frame without the target, with the box that it had last; else 0.
         x: left, px.
         y: top, px.
@@ -21,6 +22,7 @@ class TrackBox(NamedTuple):
     """
 
     frame: float
+    time_s: float
     outside: float
     x: float
     y: float
@@ -34,9 +36,9 @@ class Track:
     def __init__(self) -> None:
         self._cells: array[float] = array("d")
 
-    def append(self, frame: int, row: BoxRow, *, outside: bool) -> None:
-        """Add a box to the end."""
-        self._cells.extend((frame, outside, *row.box_xywh))
+    def append(self, shown: FrameRows, row: BoxRow, *, outside: bool) -> None:
+        """Add the box of `row`, which may be of an earlier frame, as of the frame that is shown."""
+        self._cells.extend((shown.frame, shown.time_s, outside, *row.box_xywh))
 
     def __iter__(self) -> Iterator[TrackBox]:
         cells = iter(self._cells)
@@ -54,8 +56,8 @@ def collect_tracks(recording: Recording) -> dict[TargetId, Track]:
     for shown in recording.frames():
         seen = {row.id: row for row in shown.rows if not row.is_absent}
         for target_id in inside.keys() - seen.keys():
-            tracks[target_id].append(shown.frame, inside.pop(target_id), outside=True)
+            tracks[target_id].append(shown, inside.pop(target_id), outside=True)
         for target_id, row in seen.items():
-            tracks[target_id].append(shown.frame, row, outside=False)
+            tracks[target_id].append(shown, row, outside=False)
         inside |= seen
     return tracks

@@ -1,0 +1,35 @@
+"""`aiatrack data check`: says what is usable, and why a source is not."""
+
+import json
+
+import cv2
+import numpy as np
+
+LONG_NAME = "flood_drone_person_ir"
+
+
+def write_source(folder, name: str, box: list[int], channels: int) -> None:
+    cv2.imwrite(str(folder / f"{name}.png"), np.full((48, 64, channels), 200, np.uint8))
+    row = {"image": f"{name}.png", "boxes": [box] if box else []}
+    (folder / f"{name}.jsonl").write_text(json.dumps(row))
+
+
+def test_a_good_pack_passes(run, here):
+    write_source(here, LONG_NAME, [5, 5, 20, 20], 3)
+    write_source(here, "cutouts", [0, 0, 64, 48], 4)
+    write_source(here, "backgrounds", [], 3)
+    outcome = run("data", "check", here)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert LONG_NAME in outcome.out, "names are not cut"
+    assert all(len(line) <= 80 for line in outcome.out.splitlines())
+    assert "cutouts: 1 cut-outs, to be pasted over other images" in outcome.out
+    assert "backgrounds: no boxes" in outcome.out
+
+
+def test_a_source_without_anything_usable_is_named_with_the_reason(run, here):
+    write_source(here, "good", [5, 5, 20, 20], 3)
+    write_source(here, "huge", [0, 0, 64, 48], 3)
+    outcome = run("data", "check", here)
+    assert outcome.code == 9
+    assert "nothing usable in huge (none of its 1 boxes can be followed" in outcome.err
+    assert "good" not in outcome.err
