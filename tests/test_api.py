@@ -52,6 +52,13 @@ def test_bgr_is_rgb_reversed(tiny_weights):
     assert bgr.update(image(2)) != rgb.update(image(2))  # the order matters to the network
 
 
+@pytest.mark.parametrize("model", [None, 3, b"lite"])
+@pytest.mark.parametrize("load", [aiatrack.load_tracker, aiatrack.load_multi_tracker])
+def test_a_model_is_a_name_or_a_path(load, model):
+    with pytest.raises(SettingsError, match="a name or the path"):
+        load(model)
+
+
 def test_tracking_settings_are_laid_over_the_models(tiny_weights):
     tracker = aiatrack.load_tracker(tiny_weights, "cpu", ensemble_size=5)
     assert (tracker.settings.ensemble_size, tracker.settings.memory_capacity) == (5, 100)

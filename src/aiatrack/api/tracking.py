@@ -87,6 +87,8 @@ def _check(
     model: str | Path, color: Color, benchmark: str | None, tracking: dict[str, Any]
 ) -> dict[str, Any]:
     """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
+    if not isinstance(model, str | Path):
+        raise SettingsError(f"a model is a name or the path of a file or folder; got {model!r}")
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
     changes = default_changes(model, benchmark) | tracking
