@@ -310,6 +310,16 @@ def test_choices_that_cannot_be(choice, words, tiny_weights):
         api.open_network(tiny_weights, "cpu", **choice)
 
 
+def test_openvino_reports_nothing_to_its_makers():
+    script = (
+        "import aiatrack.runtimes.openvino\n"
+        "from openvino.tools.ovc import telemetry_utils\n"
+        "print(telemetry_utils.tm.__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub"]
+
+
 @pytest.mark.parametrize("model", ["lite", "nano"])
 def test_shipped_weights_are_known_again_in_other_runtimes_and_precisions(model):
     precisions = ["float32", "bf16"] if has_bf16() else ["float32"]

@@ -3,6 +3,7 @@
 Each runtime loads when it is first used: with OpenVINO or ONNX Runtime, PyTorch need not be loaded.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ _HOMES = {
     "GraphNetwork": "aiatrack.runtimes.graph_network",
     "OpenVINOGraphs": "aiatrack.runtimes.openvino",
 }
+
+# OpenVINO and NNCF tell their makers over the network that they were imported and what is done with them,
+# unless their client cannot be imported. What the users of a tracker do is nobody else's business.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 __all__ = ["EagerNetwork", "GraphNetwork", "OpenVINOGraphs"]
 

@@ -65,7 +65,7 @@ def convert_graph(network: "AiATrack", name: str, signature: Signature) -> ov.Mo
     """Convert one graph of a network, its free sizes free, its inputs and outputs named."""
     import torch
 
-    # `openvino.convert_model` does the same, slower, and reports its use to its makers over the network.
+    # `openvino.convert_model` does the same, slower.
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
