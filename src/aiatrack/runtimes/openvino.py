@@ -1,6 +1,5 @@
 """OpenVINO, the fast runtime on CPUs: runs the graphs, compiled for the shapes that come."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from itertools import pairwise
@@ -145,17 +144,16 @@ class _BoundRequest:
 
     def __init__(self, stages: Sequence[ov.InferRequest]) -> None:
         self._stages = stages
-        self._setters: dict[str, list[Callable[[ov.Tensor], None]]] = defaultdict(list)
+        self._setters: dict[str, Callable[[ov.Tensor], None]] = {}
         for place, port in enumerate(stages[0].model_inputs):
-            self._add_setter(port, partial(stages[0].set_input_tensor, place))
-        for place, port in enumerate(stages[-1].model_outputs):
-            self._add_setter(port, partial(stages[-1].set_output_tensor, place))
+            self._setters |= dict.fromkeys(port.names, partial(stages[0].set_input_tensor, place))
+        handed_over = [len(after.model_inputs) for after in stages[1:]]
+        for stage, first in zip(stages, [*handed_over, 0], strict=True):
+            for place, port in enumerate(stage.model_outputs[first:], start=first):
+                self._setters |= dict.fromkeys(port.names, partial(stage.set_output_tensor, place))
         for before, after in pairwise(stages):
-            for place, port in enumerate(before.model_outputs):
-                self._add_setter(port, partial(before.set_output_tensor, place))
-                if place < len(after.model_inputs):
-                    self._add_setter(port, partial(after.set_input_tensor, place))
-                    after.set_input_tensor(place, before.get_output_tensor(place))
+            for place in range(len(after.model_inputs)):
+                after.set_input_tensor(place, before.get_output_tensor(place))
         # OpenVINO holds bare pointers: what is bound must live as long as it is bound.
         self._bound: dict[str, Array] = {}
 
@@ -173,13 +171,8 @@ class _BoundRequest:
 
     def _bind(self, name: str, array: Array) -> None:
         if self._bound.get(name) is not array:
-            for set_tensor in self._setters[name]:
-                set_tensor(ov.Tensor(array, shared_memory=True))
+            self._setters[name](ov.Tensor(array, shared_memory=True))
             self._bound[name] = array
-
-    def _add_setter(self, port: ov.ConstOutput, set_tensor: Callable[[ov.Tensor], None]) -> None:
-        for name in port.names:
-            self._setters[name].append(set_tensor)
 
 
 def _start_all(chains: Sequence[Sequence[ov.InferRequest]]) -> None:
