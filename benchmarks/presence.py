@@ -24,7 +24,7 @@ from presence_material import (
 )
 
 from aiatrack.api import open_network
-from aiatrack.config import TrackingSettings, calibration_names
+from aiatrack.config import TrackingSettings, own_calibration
 from aiatrack.crop import Image
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.tracking import MultiTracker, Network, Tracker
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--diagram", type=Path, help="SVG file of reliability diagrams")
     options = parser.parse_args()
     model_settings, network = open_network(options.model, precision=options.precision)
-    own = options.model if options.model in calibration_names() else "generic"
+    own = own_calibration(options.model) or "generic"
     changes = {name: _read_value(value) for name, value in (text.split("=") for text in options.set)}
     wanted = {"presence": "on", "calibration": options.calibration or own} | changes
     settings = model_settings.tracking.replace(**wanted)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiatrack.api.networks import find_weights
-from aiatrack.config import calibration_names
+from aiatrack.config import own_calibration
 from aiatrack.errors import SettingsError
 from aiatrack.runtimes.choice import Precision, parse_precision
 from aiatrack.runtimes.exported import ExportedNetwork, ExportFormat
@@ -66,8 +66,8 @@ def export(
 
     check_target(Path(folder), overwrite=overwrite)
     settings, network = load_network(weights)
-    if str(model) in calibration_names():  # from the folder, nobody could tell whose calibration it needs
-        settings = settings.replace(tracking=settings.tracking.replace(calibration=str(model)))
+    if calibration := own_calibration(model):  # from the folder, nobody could tell which one it needs
+        settings = settings.replace(tracking=settings.tracking.replace(calibration=calibration))
     samples = None
     if chosen_precision is Precision.INT8:
         from aiatrack.runtimes.calibration import gather_samples

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from aiatrack.api.networks import benchmark_precision, open_network
-from aiatrack.config import TrackingSettings, benchmark_tracking, calibration_names
+from aiatrack.config import TrackingSettings, benchmark_tracking, own_calibration
 from aiatrack.errors import SettingsError
 from aiatrack.tracking import Color, MultiTracker, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
@@ -104,8 +104,8 @@ def default_changes(model: str | Path, benchmark: str | None = None) -> dict[str
     """
     # Judging changes no box. Benchmarks are run as the paper ran them, which judges nothing.
     changes: dict[str, Any] = {"presence": "judge"} if benchmark is None else benchmark_tracking(benchmark)
-    if str(model) in calibration_names():
-        changes = {"calibration": str(model)} | changes
+    if calibration := own_calibration(model):
+        changes = {"calibration": calibration} | changes
     return changes
 
 

@@ -18,7 +18,13 @@ from aiatrack.config.network import (
     RefinedAttention,
     Refinement,
 )
-from aiatrack.config.presence import PresenceCalibration, Recognition, calibration_names, load_calibration
+from aiatrack.config.presence import (
+    PresenceCalibration,
+    Recognition,
+    calibration_names,
+    load_calibration,
+    own_calibration,
+)
 from aiatrack.config.presets import (
     ModelSettings,
     benchmark_tracking,
@@ -57,6 +63,7 @@ __all__ = [
     "load_calibration",
     "load_preset",
     "load_recipe",
+    "own_calibration",
     "preset_names",
     "read_stored_settings",
     "read_yaml_settings",

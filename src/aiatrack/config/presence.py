@@ -55,6 +55,11 @@ def calibration_names() -> list[str]:
     )
 
 
+def own_calibration(model: str | Path) -> str | None:
+    """Name of the calibration that a shipped model brings, by the model's name; None for other weights."""
+    return str(model) if str(model) in calibration_names() else None
+
+
 def load_calibration(name: str) -> PresenceCalibration:
     """Read a shipped calibration, or a file.
 
