@@ -129,7 +129,7 @@ def test_int8_is_calibrated_and_checked(tiny_weights, tmp_path, monkeypatch):
     for index, frame in enumerate(frames(14)):
         cv2.imwrite(str(tmp_path / "film" / f"{index:03d}.png"), frame[..., ::-1])
     calibrate = [(tmp_path / "film", BOX)]
-    monkeypatch.setitem(_TOLERANCES, Precision.INT8, np.inf)  # random weights quantise badly
+    monkeypatch.setitem(_TOLERANCES, Precision.INT8, 10.0)  # random weights quantise badly
     differences = export(
         tiny_weights, tmp_path / "int8", format="openvino", precision="int8", calibrate=calibrate
     )
@@ -158,9 +158,6 @@ def test_graphs_that_say_something_else_are_refused(tiny_weights, openvino_folde
     differences = compare(network_graphs(network), network_graphs(other), inputs)
     with pytest.raises(OutputError, match="differs from PyTorch's by"):
         check_differences(differences, Precision.FLOAT32)
-    differences = compare(network_graphs(network), network_graphs(other), inputs, Precision.INT8)
-    with pytest.raises(OutputError, match="where int8 explains"):
-        check_differences(differences, Precision.INT8)
     with pytest.raises(OutputError, match="differs from PyTorch's by inf"):
         check_differences(compare(network_graphs(network), NoNumbers(), inputs), Precision.INT8)
 

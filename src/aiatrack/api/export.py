@@ -44,8 +44,8 @@ def export(
         overwrite: replace an earlier export.
 
     Returns:
-        How far the graphs are from PyTorch, by `GRAPH.OUTPUT`: the largest difference over the largest value,
-        on random inputs; of int8 root mean squares, on frames that it was not calibrated with.
+        How far the graphs are from PyTorch, by `GRAPH.OUTPUT`, relative to their range: on random inputs,
+        int8 on frames that it was not calibrated with.
 
     Raises:
         SettingsError: unknown model, format or precision, or a precision that the format does not have.

@@ -73,7 +73,7 @@ def export_network(
             draft = ExportedNetwork(unfinished, exported.format, exported.precision, exported.settings)
             _write_graphs(network, draft, samples or {})
             inputs = _held_out(samples) if samples else random_inputs(draft)
-            differences = compare(network_graphs(network), run_exported(draft), inputs, draft.precision)
+            differences = compare(network_graphs(network), run_exported(draft), inputs)
             check_differences(differences, draft.precision)
             text = describe_export(
                 draft, opset=OPSET, versions=_versions(), largest_differences=differences, **(facts or {})
@@ -101,25 +101,15 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{folder} exists: choose another name, or say --overwrite")
 
 
-def compare(
-    reference: GraphRunner,
-    other: GraphRunner,
-    samples: Samples,
-    precision: Precision = Precision.FLOAT32,
-) -> Differences:
-    """Run both on the same inputs.
-
-    Returns:
-        By output, the largest difference over the largest value; of int8 root mean squares over one another,
-        since a number among thousands may be far off where most are right. The worst of the samples.
-    """
+def compare(reference: GraphRunner, other: GraphRunner, samples: Samples) -> Differences:
+    """Run both on the same inputs."""
     found: Differences = {}
     for name, inputs in samples.items():
         for one in inputs:
             expected, got = reference.run(name, one), other.run(name, one)
             for output, array in expected.items():
                 key = f"{name}.{output}"
-                found[key] = max(found.get(key, 0.0), _difference(got[output], array, precision))
+                found[key] = max(found.get(key, 0.0), _difference(got[output], array))
     return found
 
 
@@ -159,11 +149,9 @@ def check_differences(differences: Differences, precision: Precision) -> None:
         )
 
 
-def _difference(got: Array, expected: Array, precision: Precision) -> float:
+def _difference(got: Array, expected: Array) -> float:
     if got.shape != expected.shape or not np.isfinite(got).all():
         return float("inf")
-    if precision is Precision.INT8:
-        return float(np.sqrt(np.square(got - expected).mean() / max(np.square(expected).mean(), 1e-12)))
     return float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
 
 
