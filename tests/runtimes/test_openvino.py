@@ -25,7 +25,7 @@ pytest.importorskip("openvino")
 from aiatrack.runtimes import GraphNetwork, OpenVINOGraphs
 from aiatrack.runtimes.openvino import has_bf16, process_core
 from aiatrack.runtimes.openvino_conversion import ConvertedGraphs
-from aiatrack.runtimes.openvino_split import split_fine_layers
+from aiatrack.runtimes.openvino_split import fine_convolutions, split_fine_layers
 
 TOLERANCE = 1e-4
 LOGIT_TOLERANCE = 1e-3
@@ -205,6 +205,23 @@ PRECISIONS = [
         Precision.BF16, marks=pytest.mark.skipif(not has_bf16(), reason="the processor has no bf16")
     ),
 ]
+
+
+def test_fine_convolutions_are_known_whatever_the_batch(tiny_weights):
+    network = load_network(tiny_weights)[1]
+    whole = ConvertedGraphs(tiny_weights, network.settings, lambda: network, None).read(
+        process_core(), "encode"
+    )
+    assert whole.input("crops").partial_shape[0].is_dynamic
+    names = fine_convolutions(whole, network.settings)
+    convolutions = [op for op in whole.get_ops() if "Convolution" in op.get_type_name()]
+    fine = [op for op in convolutions if op.get_friendly_name() in names]
+    assert len(fine) == len(names) > 3
+    sides = [op.get_output_partial_shape(0)[3].get_length() for op in fine]
+    assert min(sides) == network.settings.crop_size // 4, "stride 4 and finer"
+    coarser = [op.get_output_partial_shape(0)[3].get_length() for op in convolutions if op not in fine]
+    assert min(coarser) == network.settings.crop_size // 16
+    assert whole.input("crops").partial_shape[0].is_dynamic, "left as it was"
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

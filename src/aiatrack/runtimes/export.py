@@ -209,9 +209,12 @@ def _write_openvino(
     model = convert_graph(network, name, signature)
     if calibration is not None:
         _require("nncf")
+        from aiatrack.runtimes.openvino_split import fine_convolutions
         from aiatrack.runtimes.quantization import quantize_graph
 
-        model = quantize_graph(model, calibration)
+        # As in bf16: what is rounded there reaches everything.
+        exact = fine_convolutions(model, network.settings) if name == "encode" else []
+        model = quantize_graph(model, calibration, exact=exact)
     ov.save_model(model, path, compress_to_fp16=False)
 
 

@@ -47,6 +47,14 @@ def split_fine_layers(model: ov.Model, settings: NetworkSettings) -> tuple[ov.Mo
     return first, ov.Model(results, received)
 
 
+def fine_convolutions(model: ov.Model, settings: NetworkSettings) -> list[str]:
+    """Names of the convolutions of the first part of `split_fine_layers`, of a graph whose batch is free."""
+    alone = model.clone()
+    alone.reshape({port: ov.PartialShape([1, *list(port.partial_shape)[1:]]) for port in alone.inputs})
+    first, _ = split_fine_layers(alone, settings)
+    return [op.get_friendly_name() for op in first.get_ops() if "Convolution" in op.get_type_name()]
+
+
 def _read_within(model: ov.Model, inside: set[str]) -> list[ov.Output]:
     """What nodes inside read of nodes outside that depend on some input, as constants do not."""
     variable = _reached(model, model.get_parameters()) - inside
