@@ -11,6 +11,7 @@ from aiatrack.data.corpus import Corpus, Part
 from aiatrack.data.file_index import index_files
 from aiatrack.data.images import FileImages, FlatImages, ImageBank, JoinedImages
 from aiatrack.data.index import SourceIndex
+from aiatrack.data.reachable import check_reachable
 from aiatrack.data.readers import (
     read_coco,
     read_got10k,
@@ -22,7 +23,7 @@ from aiatrack.data.readers import (
 )
 from aiatrack.data.store import Progress, build_store
 from aiatrack.errors import DataError
-from aiatrack.paths import is_file, why_unreachable
+from aiatrack.paths import is_file
 
 _READERS: dict[Layout, Callable[[Path, str | None], Annotations]] = {
     Layout.LASOT: read_lasot,
@@ -62,8 +63,7 @@ def read_source(source: SourceSettings) -> list[WeightedSource]:
         DataError: nothing can be read there.
         SettingsError: the layout has no such split.
     """
-    if unreachable := why_unreachable(source.path):
-        raise DataError(f"cannot read {source.path}{unreachable}: check the path and its permissions")
+    check_reachable(source.path)
     if source.layout is not Layout.JSON_LINES:
         found = _READERS[source.layout](source.path, source.split)
         return [WeightedSource(found, source.weight, source.packed)]

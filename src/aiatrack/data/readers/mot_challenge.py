@@ -6,9 +6,9 @@ import numpy as np
 
 from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.numbered_files import NumberedFiles
+from aiatrack.data.reachable import check_reachable
 from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError
-from aiatrack.paths import why_unreachable
 
 _LEAST_VISIBILITY = 0.25
 
@@ -26,8 +26,7 @@ def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
         DataError: there are no sequences, or the folder cannot be reached.
     """
     root = path / (split or "")
-    if unreachable := why_unreachable(root):
-        raise DataError(f"cannot read {root}{unreachable}: check the path and its permissions")
+    check_reachable(root)
     files = sorted(root.glob("**/gt/gt.txt"))
     if not files:
         raise DataError(f"{root}: expected MOTChallenge sequences with gt/gt.txt, found none")

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.reachable import check_reachable
 from aiatrack.errors import DataError
-from aiatrack.paths import is_file, why_unreachable
+from aiatrack.paths import is_file
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -25,8 +26,7 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
         DataError: there are no images, or the folder cannot be reached.
     """
     root = path / "images" / (split or "")
-    if unreachable := why_unreachable(root):
-        raise DataError(f"cannot read {root}{unreachable}: check the path and its permissions")
+    check_reachable(root)
     images = sorted(file for file in root.rglob("*") if file.suffix.lower() in _SUFFIXES)
     if not images:
         raise DataError(f"{root}: expected images of a YOLO folder, found none")
