@@ -1,6 +1,7 @@
 """Whatever is wrong with what a user gives: one line that says so, its exit code, older outputs untouched."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -256,8 +257,9 @@ def test_disk_is_full_when_the_document_is_made(track, here, film, monkeypatch):
     assert f"its boxes are in {journal}" in outcome.err
     assert (here / "boxes.coco.json").read_text() == "precious"
     # The error says what to run.
-    code = outcome.err.partition('python -c "')[2].rpartition('"')[0]
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python, *arguments = shlex.split(outcome.err.partition("make it with ")[2])
+    assert python == "python"
+    subprocess.run([sys.executable, *arguments], check=True)
     assert len(json.loads((here / "boxes.coco.json").read_text())["annotations"]) == 12
     assert not journal.exists()
 

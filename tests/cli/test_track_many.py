@@ -223,6 +223,7 @@ REFUSED = {
         "cannot be part of a file's name",
     ),
     "unknown format": (("--box", BOX, "--save-boxes", "boxes.txt", "--format", "gif"), 2, "one of txt, csv"),
+    "format without a file": (("--box", BOX, "--format", "cvat"), 2, "name a file of boxes"),
     "one file for film and boxes": (
         ("--box", BOX, "--save-boxes", "./out.mp4", "--format", "csv"),
         6,

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +18,7 @@ from rich.console import Console
 from aiatrack import api
 from aiatrack.cli import terminal, track_outputs
 from aiatrack.tracking import TargetState, TrackResult
-from aiatrack.video import Frame, read_boxes_txt
+from aiatrack.video import Frame, open_frames, read_boxes_txt
 
 
 @pytest.fixture
@@ -119,6 +121,54 @@ def test_output_is_named_after_the_source(track, here, film):
     assert film_times(here / "pictures.tracked.mp4") == pytest.approx([0, 0.2, 0.4])
     outcome = track(f"{folder}/*.png", "--box", BOX)
     assert outcome.out.endswith("; wrote tracked.mp4\n")
+    (here / "street.tracked.mp4").unlink()
+    assert track(f"file://{film}", "--box", BOX).code == 0
+    assert (here / "street.tracked.mp4").exists()
+
+
+def test_names_of_addresses_leave_out_what_follows_the_path():
+    address = "https://host/films/old%20street.mp4?token=secret"
+    assert track_outputs.default_output(address) == Path("old street.tracked.mp4")
+    assert track_outputs.default_output("rtsp://host?token=secret") == Path("tracked.mp4")
+    frames = SimpleNamespace(files=(), name=address, frame_rate=None, image_names=())
+    outputs = track_outputs.Outputs(frames, film=None, boxes=None)
+    assert outputs._facts(Frame(picture(0), 0, 0.0)).name == "old street.mp4"
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no /dev/stdout on this system")
+def test_boxes_on_standard_output_stay_alone(here, film, tiny_weights):
+    command = [sys.executable, "-m", "aiatrack", "track", film, "--model", tiny_weights, "--box", BOX]
+    with (here / "boxes.csv").open("wb") as printed:
+        outcome = subprocess.run(
+            [*command, "--save-boxes", "/dev/stdout", "--format", "csv"],
+            stdout=printed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    rows = list(csv.DictReader((here / "boxes.csv").open()))
+    assert [int(row["frame"]) for row in rows] == list(range(12))
+    assert "12 frames at" in outcome.stderr
+
+
+def test_films_of_more_frames_a_second_than_a_film_can_say(track, here):
+    with av.open(str(here / "fast.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=2000)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for index in range(3):
+            shown = av.VideoFrame.from_ndarray(picture(index), format="rgb24")
+            container.mux(stream.encode(shown))
+        container.mux(stream.encode(None))
+    assert track("fast.mp4", "--box", BOX, "-o", "out.mp4").code == 0
+    expected = [frame.time_s for frame in open_frames("fast.mp4")]
+    assert film_times(here / "out.mp4") == pytest.approx(expected, abs=1e-5)
+
+
+def test_home_is_found_behind_an_equals_sign(track, here, film, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    monkeypatch.setenv("USERPROFILE", str(here))
+    assert track(film, "--box", BOX, "--save-boxes=~/boxes.csv").code == 0
+    assert (here / "boxes.csv").exists()
 
 
 def test_single_frame(track, here, film):

@@ -7,53 +7,20 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from box_rows import CAR, DOCUMENTS, DOG, FILM, THIRD, row, write
 
-from aiatrack.errors import DataError, OutputError, SettingsError
+from aiatrack.errors import OutputError, SettingsError
 from aiatrack.evaluation.layouts.coco import CocoLayout
 from aiatrack.video import (
     BoxRow,
-    BoxWriter,
     FilmFacts,
-    VideoWarning,
     check_box_output,
-    finish_box_document,
     open_box_writer,
     read_boxes_txt,
 )
 from aiatrack.video.box_writer import TrackNumbers
 
-FILM = FilmFacts("street & <co>.mp4", 640, 480, 25.0)
-CAR, DOG, THIRD = "car-2", "dog", 7
-DOCUMENTS = ["boxes.cvat.xml", "boxes.coco.json", "boxes.labelstudio.json"]
-HEAD = '{"kind": "cvat", "ids": [], "film": {"name": "a", "width": 9, "height": 9}}\n'
-BOXES = '{"frame": 0, "time": 0, "boxes": [{"box": %s, "score": 1, "id": 1, "presence": 1, "state": ""}]}\n'
 NAN_BOX = (math.nan,) * 4
-
-
-def row(frame: int, id: int | str, left: float, *, presence: float | None = 0.9, state: str = "tracked"):
-    return BoxRow(frame, frame / 25, (left, 20.5, 30.0, 40.0), 0.5, id, presence, state)
-
-
-FRAMES = [
-    [row(4, CAR, 1, presence=None), row(4, THIRD, 10)],
-    [row(5, CAR, 2, presence=0.4, state="uncertain"), row(5, THIRD, 11)],
-    [row(6, CAR, 2, presence=0.1, state="lost"), row(6, DOG, 100)],
-    [row(7, CAR, 2, presence=0.05, state="lost"), row(7, DOG, 101)],
-    [row(8, CAR, 5, presence=0.8, state="recovered"), row(8, DOG, 102)],
-    [],
-]
-"""Source frames 4 to 9: the car is lost in 6 and 7, target 7 goes after 5, the dog comes in 6."""
-
-
-def fill(writer: BoxWriter) -> None:
-    for index, rows in enumerate(FRAMES, start=4):
-        writer.write_frame(index, index / 25, rows)
-
-
-def write(path: Path, **options: object) -> Path:
-    with open_box_writer(path, film=FILM, ids=[CAR, DOG, THIRD], **options) as writer:
-        fill(writer)
-    return path
 
 
 def test_csv(tmp_path: Path) -> None:
@@ -201,41 +168,6 @@ def test_text_files_have_a_line_for_every_frame(tmp_path: Path) -> None:
     np.testing.assert_array_equal(lefts[THIRD], [10, 11, nan, nan, nan, nan])
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_nothing_is_lost_when_a_document_is_never_finished(tmp_path: Path, name: str) -> None:
-    whole = write(tmp_path / name).read_text()
-    (tmp_path / name).write_text("precious")
-    writer = open_box_writer(tmp_path / name, film=FILM, ids=[CAR, DOG, THIRD])
-    fill(writer)
-    # Killed here, in the middle of a line.
-    journal = tmp_path / f"{name}.journal"
-    with journal.open("a") as file:
-        file.write('{"frame": 10, "time"')
-    assert (tmp_path / name).read_text() == "precious"
-    assert finish_box_document(journal) == tmp_path / name
-    assert (tmp_path / name).read_text() == whole
-    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
-
-
-def test_a_journal_that_was_left_is_kept_by_the_next_run(tmp_path: Path) -> None:
-    whole = write(tmp_path / "boxes.cvat.xml").read_text()
-    fill(open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM, ids=[CAR, DOG, THIRD]))  # killed
-    (tmp_path / "boxes.1.cvat.xml").write_text("precious")
-    with (
-        pytest.warns(VideoWarning, match=r"boxes\.cvat\.xml\.journal holds .*boxes\.2\.cvat\.xml\.journal"),
-        open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM) as writer,
-    ):
-        writer.write_frame(0, 0.0, [])
-    assert finish_box_document(tmp_path / "boxes.2.cvat.xml.journal") == tmp_path / "boxes.2.cvat.xml"
-    assert (tmp_path / "boxes.2.cvat.xml").read_text() == whole
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "boxes.1.cvat.xml",
-        "boxes.2.cvat.xml",
-        "boxes.cvat.xml",
-    ]
-    assert (tmp_path / "boxes.1.cvat.xml").read_text() == "precious"
-
-
 def test_label_studio_has_the_frames_own_times(tmp_path: Path) -> None:
     path = tmp_path / "boxes.labelstudio.json"
     with open_box_writer(path, film=FILM) as writer:
@@ -246,18 +178,6 @@ def test_label_studio_has_the_frames_own_times(tmp_path: Path) -> None:
     # One period of 1/25 s later than the frames, as in a film of even times frame 1 has 0.04.
     assert [entry["time"] for entry in value["sequence"]] == [0.04, 0.08, 2.04]
     assert (value["framesCount"], value["duration"]) == (3, 2.04)
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_documents_are_finished_by_an_error(tmp_path: Path, name: str) -> None:
-    whole = write(tmp_path / f"whole.{name.partition('.')[2]}").read_text()
-    with (
-        pytest.raises(KeyboardInterrupt),
-        open_box_writer(tmp_path / name, film=FILM, ids=[CAR, DOG, THIRD]) as writer,
-    ):
-        fill(writer)
-        raise KeyboardInterrupt
-    assert (tmp_path / name).read_text() == whole
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -350,37 +270,6 @@ def test_text_of_several_targets_needs_a_file_for_each(tmp_path: Path) -> None:
         writer.write(row(0, 2, 3))
 
 
-def test_the_input_is_not_the_journal_nor_a_file_of_many(tmp_path: Path) -> None:
-    journal = tmp_path / "a.cvat.xml.journal"
-    journal.write_text("precious")
-    with pytest.raises(OutputError, match="is the input itself"):
-        check_box_output(tmp_path / "a.cvat.xml", inputs=[journal])
-    (tmp_path / "a_2.txt").write_text("precious")
-    with pytest.raises(OutputError, match="is the input itself"):
-        check_box_output(tmp_path / "a_{id}.txt", ids=[1, 2], inputs=[tmp_path / "a_2.txt"])
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.cvat.xml", "", "is no journal"),
-        ("a.cvat.xml.journal", "", "is no journal"),
-        ("a.cvat.xml.journal", "[1, 2]\n", "is no journal"),
-        ("a.cvat.xml.journal", '{"kind": "cvat"}\n', "is no journal"),
-        ("a.cvat.xml.journal", HEAD.replace("cvat", "csv"), "journal for 'csv'"),
-        ("a.cvat.xml.journal", HEAD + "{}\n", "or damaged: KeyError"),
-        ("a.cvat.xml.journal", HEAD + BOXES % "[1, 2, 3]", "or damaged: ValueError"),
-        ("a.cvat.xml.journal", HEAD + BOXES % '["x", 2, 3, 4]', "or damaged: ValueError"),
-        ("gone.journal", None, "No such file"),
-    ],
-)
-def test_what_is_no_journal(tmp_path: Path, name: str, text: str | None, message: str) -> None:
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match=message):
-        finish_box_document(tmp_path / name)
-
-
 @pytest.mark.parametrize("name", [*DOCUMENTS, "boxes.mot.txt"])
 def test_writing_after_close(tmp_path: Path, name: str) -> None:
     writer = open_box_writer(tmp_path / name, film=FILM)
@@ -390,29 +279,9 @@ def test_writing_after_close(tmp_path: Path, name: str) -> None:
         writer.write(row(0, 1, 2))
 
 
-def test_a_document_behind_a_link(tmp_path: Path) -> None:
-    (tmp_path / "store").mkdir()
-    (tmp_path / "boxes.cvat.xml").symlink_to(tmp_path / "store" / "boxes.xml")
-    write(tmp_path / "boxes.cvat.xml")
-    assert (tmp_path / "boxes.cvat.xml").is_symlink()
-    assert ElementTree.parse(tmp_path / "store" / "boxes.xml").getroot().tag == "annotations"
-    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["boxes.xml"]
-    with pytest.raises(OutputError, match="no ordinary file"):
-        check_box_output("/dev/null", format="coco")
-
-
 def test_images_keep_their_names(tmp_path: Path) -> None:
     film = FilmFacts("pictures", 9, 9, 30.0, ["a/1.png", "b/2.png"])
     with open_box_writer(tmp_path / "a.coco.json", film=film) as writer:
         writer.write_frame(1, 0.0, [])
     (image,) = json.loads((tmp_path / "a.coco.json").read_text())["images"]
     assert image["file_name"] == "b/2.png"
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_full_disk_leaves_the_older_document(tmp_path: Path) -> None:
-    (tmp_path / "boxes.cvat.xml").write_text("precious")
-    (tmp_path / "boxes.cvat.xml.journal").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match="no space left"):
-        open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM)
-    assert (tmp_path / "boxes.cvat.xml").read_text() == "precious"

@@ -5,6 +5,7 @@ Commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `-
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -67,6 +68,15 @@ def _describe(
     """
 
 
+def _expand_home(argument: str) -> str:
+    """Replace `~` where a path begins, which shells leave alone behind an equals sign or in quotes."""
+    option, equals, value = argument.partition("=")
+    path = value if equals else argument
+    if path.partition("/")[0] != "~":
+        return argument
+    return f"{option}{equals}{Path(path).expanduser()}" if equals else str(Path(path).expanduser())
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     # PyTorch's idle threads spin by default, and starve those that decode and encode film: on two busy cores,
@@ -74,7 +84,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with warnings_as_lines():
-            app(prog_name="aiatrack")
+            app([_expand_home(argument) for argument in sys.argv[1:]], prog_name="aiatrack")
     except AiATrackError as error:
         print_error(str(error))
         sys.exit(error.exit_code)

@@ -69,7 +69,7 @@ def read_marks(options: Sequence[str], file: Path | None) -> list[TargetMark]:
         DataError: the file cannot be read, or marks no target.
     """
     named = [_parse_option(text) for text in options]
-    from_file = [] if file is None else list(_read_file(file.expanduser()))
+    from_file = [] if file is None else list(_read_file(file))
     taken = {name for name, _ in named if name is not None} | {mark.id for mark in from_file}
     free = (number for number in count(1) if number not in taken)
     from_options = [

@@ -25,9 +25,12 @@ STOPPED_EXIT_CODE = 130
 """What shells expect of a command that Ctrl-C ended."""
 
 
-def print_line(message: str) -> None:
-    """Print a line to standard output as it is: file names in it are never markup, and nothing is wrapped."""
-    _print_plain(console, message)
+def print_line(message: str, *, aside: bool = False) -> None:
+    """Print a line as it is: file names in it are never markup, and nothing is wrapped.
+
+    To standard output; or `aside`, to standard error, where that is taken by an output.
+    """
+    _print_plain(errors if aside else console, message)
 
 
 def print_error(message: str) -> None:

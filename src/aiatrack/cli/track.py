@@ -12,6 +12,7 @@ from aiatrack.errors import AiATrackError, SettingsError
 if TYPE_CHECKING:
     from aiatrack.cli.following import Following
     from aiatrack.cli.targets import TargetMark
+    from aiatrack.cli.track_outputs import Outputs
     from aiatrack.video import Frame
 
 
@@ -106,6 +107,8 @@ def track(
         raise SettingsError(
             "mark the targets, either with --box X,Y,WIDTH,HEIGHT and --boxes FILE, or with --select"
         )
+    if format is not None and save_boxes is None:
+        raise SettingsError("--format is that of --save-boxes: name a file of boxes too")
     from aiatrack.cli.targets import read_marks
 
     marks = read_marks(box or [], boxes)
@@ -123,7 +126,7 @@ def track(
             boxes=save_boxes,
             format=format,
             ids=[mark.id for mark in marks] or None,
-            inputs=[boxes.expanduser()] if boxes else [],
+            inputs=[boxes] if boxes else [],
         )
         first = next(frames)
         judged: dict[str, Any] = {} if presence is None else {"presence": "on" if presence else "off"}
@@ -136,17 +139,16 @@ def track(
                 finished = following.run(first)
         except AiATrackError:
             if following.count:
-                _print_summary("broken off: ", following)
+                _print_summary("broken off: ", following, outputs)
             raise
-    _print_summary("" if finished else "stopped: ", following)
+    _print_summary("" if finished else "stopped: ", following, outputs)
     if not finished:
         raise typer.Exit(STOPPED_EXIT_CODE)
 
 
-def _print_summary(how: str, following: "Following") -> None:
-    for line in following.target_lines:
-        print_line(line)
-    print_line(f"{how}{following.summary}")
+def _print_summary(how: str, following: "Following", outputs: "Outputs") -> None:
+    for line in (*following.target_lines, f"{how}{following.summary}"):
+        print_line(line, aside=outputs.have_standard_output)
 
 
 def _select(first: "Frame") -> "list[TargetMark]":

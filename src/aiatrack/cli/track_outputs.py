@@ -1,11 +1,14 @@
 """Where the results of `aiatrack track` go: a film with the boxes drawn, and a file of boxes."""
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
 
 from aiatrack.errors import OutputError
-from aiatrack.paths import is_file, is_folder
+from aiatrack.paths import exists, is_file, is_folder
 from aiatrack.tracking import TargetId, TargetState, TrackResult
 from aiatrack.video import (
     BoxRow,
@@ -18,6 +21,7 @@ from aiatrack.video import (
     open_box_writer,
     open_film,
 )
+from aiatrack.video.film_writer import MAX_FRAME_RATE
 from aiatrack.video.output_path import is_same_file
 from aiatrack.visualization import colour_of, draw_result
 
@@ -30,11 +34,11 @@ _FLASH_S = 0.5
 
 
 def default_output(source: str) -> Path:
-    """Name of the film when none is given: after the film or folder, in the current folder."""
-    path = Path(source).expanduser()
-    if is_folder(path):
-        return Path(f"{path.resolve().name}.tracked.mp4")
-    return Path(f"{path.stem}.tracked.mp4" if is_file(path) else "tracked.mp4")
+    """Name of the film when none is given: after the film, folder or address, in the current folder."""
+    path = Path(_path_of(source) or "/")
+    name = path.resolve().name if is_folder(path) else path.stem
+    has_name = is_folder(path) or is_file(path) or _is_address(source)
+    return Path(f"{name}.tracked.mp4" if name and has_name else "tracked.mp4")
 
 
 class Outputs:
@@ -69,18 +73,29 @@ class Outputs:
         self._box_writer: BoxWriter | None = None
         self._film: FilmWriter | None = None
         if film is not None:
+            rate = frames.frame_rate
             # A film's file starts with its first frame: nothing is replaced yet.
             self._film = open_film(
                 film,
-                frame_rate=frames.frame_rate,
+                # Of a film whose frames have times of their own, the rate is no more than a hint.
+                frame_rate=rate if rate is None or frames.path is None else min(rate, MAX_FRAME_RATE),
                 audio_from=frames.path,
                 pixel_aspect=frames.pixel_aspect,
                 inputs=self._inputs,
             )
-        if film is not None and boxes is not None and is_same_file(film.expanduser(), boxes.expanduser()):
+        if film is not None and boxes is not None and is_same_file(film, boxes):
             raise OutputError(f"{film} cannot hold both the film and the boxes: give two names")
         if boxes is not None:
             check_box_output(boxes, format=format, ids=ids, inputs=self._inputs)
+
+    @property
+    def have_standard_output(self) -> bool:
+        """Whether an output is what is printed to, such as `/dev/stdout`: nothing else must go there."""
+        with suppress(OSError, ValueError):  # closed, or no file, as in a notebook
+            printed = os.fstat(sys.stdout.fileno())
+            outputs = [path for path in (self._film_path, self._boxes) if path is not None and exists(path)]
+            return any(os.path.samestat(path.stat(), printed) for path in outputs)
+        return False
 
     @property
     def names(self) -> str:
@@ -116,8 +131,17 @@ class Outputs:
     def _facts(self, first: Frame) -> FilmFacts:
         height, width = first.image.shape[:2]
         rate = self._frames.frame_rate
-        name = PurePath(self._frames.name).name or self._frames.name
+        name = PurePath(_path_of(self._frames.name)).name or self._frames.name
         return FilmFacts(name, width, height, None if rate is None else float(rate), self._frames.image_names)
+
+
+def _is_address(source: str) -> bool:
+    return "://" in source
+
+
+def _path_of(source: str) -> str:
+    """Of an address the path alone: what follows it may be a token that is nobody else's business."""
+    return unquote(urlsplit(source).path) if _is_address(source) else source
 
 
 def _write_rows(boxes: BoxWriter, frame: Frame, results: Results) -> None:

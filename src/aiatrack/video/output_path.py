@@ -1,11 +1,17 @@
 """Checks on where results go, the same for films and boxes."""
 
 import errno
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO, Any
 
 from aiatrack.errors import OutputError
-from aiatrack.paths import exists, is_folder, why_unreachable
+from aiatrack.paths import exists, is_file, is_folder, why_unreachable
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
@@ -30,6 +36,11 @@ def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
             f"the folder {path.parent} does not exist{why_unreachable(path.parent)}: create it first"
         )
     existed = exists(path)
+    if existed and not is_file(path):
+        # Opening a pipe to try it would be the end of the file for whoever reads it.
+        if not os.access(path, os.W_OK):
+            raise output_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        return
     try:
         with path.open("ab"):
             pass
@@ -47,6 +58,21 @@ def output_error(path: Path, error: Exception) -> OutputError:
         )
     reason = getattr(error, "strerror", None) or str(error)
     return OutputError(f"cannot write {path}: {reason}; check the folder, its permissions and the disk")
+
+
+def lock(file: IO[Any]) -> bool:
+    """Keep other runs from an open file until it is closed; False where another run has it.
+
+    Where there are no such locks, as on Windows and some network disks, nothing is kept from anybody.
+    """
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def is_same_file(path: Path, other: Path) -> bool:

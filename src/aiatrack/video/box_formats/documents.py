@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from aiatrack.paths import exists, is_file
 from aiatrack.video.box_formats.lines import LineFile, describe_row
 from aiatrack.video.box_writer import BoxRow, BoxWriter, FilmFacts, TargetId, TrackNumbers
 from aiatrack.video.frames import VideoWarning
-from aiatrack.video.output_path import output_error
+from aiatrack.video.output_path import lock, output_error
 
 _JOURNAL_ENDING = ".journal"
 _JOURNAL_VERSION = "aiatrack-boxes-1"
@@ -121,7 +122,7 @@ class DocumentBoxWriter(BoxWriter):
         ids: of the targets that are known beforehand.
 
     Raises:
-        OutputError: the journal cannot be opened, or an older one cannot be moved.
+        OutputError: the journal cannot be opened, another run is writing it, or an older one cannot be moved.
     """
 
     def __init__(
@@ -131,6 +132,8 @@ class DocumentBoxWriter(BoxWriter):
         self._compose = compose
         _set_aside(path)
         self._journal = LineFile(journal_path(path))
+        if not self._journal.lock():
+            raise _in_use(path)
         self.unfinished = self._journal.path
         self._closed = False
         head = {"version": _JOURNAL_VERSION, "kind": kind, "film": asdict(film), "ids": list(ids)}
@@ -171,6 +174,13 @@ def _set_aside(document: Path) -> None:
     # What is no file has nothing to lose, such as a link to a device.
     if not is_file(left) or left.stat().st_size == 0:
         return
+    try:
+        with left.open("rb") as journal:
+            is_free = lock(journal)
+    except OSError as error:
+        raise output_error(left, error) from error
+    if not is_free:
+        raise _in_use(document)
     head, dot, tail = document.name.partition(".")
     # The document has to be free as well: it is what the journal will be made into.
     numbered = (document.with_name(f"{head}.{number}{dot}{tail}") for number in count(1))
@@ -187,8 +197,13 @@ def _set_aside(document: Path) -> None:
     )
 
 
+def _in_use(document: Path) -> OutputError:
+    return OutputError(f"another run is writing {document}: let it end, or choose another name")
+
+
 def _how_to_finish(journal: Path) -> str:
-    return f'python -c "import aiatrack.video as v; v.finish_box_document({str(journal)!r})"'
+    code = "import sys, aiatrack.video as v; v.finish_box_document(sys.argv[1])"
+    return f"python -c {shlex.quote(code)} {shlex.quote(str(journal))}"
 
 
 def document_path(journal: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiatrack.errors import OutputError
 from aiatrack.video.box_writer import BoxRow, BoxWriter, TargetId, TrackNumbers
-from aiatrack.video.output_path import output_error
+from aiatrack.video.output_path import lock, output_error
 
 _NO_BOX = (math.nan,) * 4
 
@@ -33,6 +33,10 @@ class LineFile:
             self._file = path.open("w", encoding="utf-8", newline="")
         except OSError as error:
             raise output_error(path, error) from error
+
+    def lock(self) -> bool:
+        """Keep other runs from the file until it is closed; False where another run has it."""
+        return lock(self._file)
 
     def write(self, lines: Sequence[str]) -> None:
         """Write whole lines, without their ends.
