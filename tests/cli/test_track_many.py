@@ -127,6 +127,14 @@ def test_documents_for_annotation_tools(track, here, film):
     assert not list(here.glob("*.journal"))
 
 
+@pytest.mark.parametrize(("span", "outside"), [(("--end", "0.2"), ["5"]), ((), [])])
+def test_cvat_tracks_end_with_the_run_where_the_film_goes_on(span, outside, track, here, film):
+    arguments = ("--no-presence", "--box", BOX, "--save-boxes", "boxes.cvat.xml", *span)
+    assert track(film, *arguments).code == 0
+    boxes = ElementTree.parse("boxes.cvat.xml").getroot().findall("track/box")
+    assert [box.get("frame") for box in boxes if box.get("outside") == "1"] == outside
+
+
 def test_coco_names_the_images_of_a_folder(track, here):
     folder = make_folder(here / "pictures", [(96, 64)] * 3)
     (folder / "0001.png").rename(folder / "left 2.png")

@@ -18,7 +18,8 @@ from rich.console import Console
 from aiatrack import api
 from aiatrack.cli import terminal, track_outputs
 from aiatrack.tracking import TargetState, TrackResult
-from aiatrack.video import Frame, open_frames, read_boxes_txt
+from aiatrack.video import Frame, FrameSource, open_frames, read_boxes_txt
+from aiatrack.video.time_span import TimeSpan
 
 
 @pytest.fixture
@@ -259,33 +260,21 @@ def test_progress_with_and_without_a_known_end(monkeypatch):
 
 
 def test_camera_has_no_known_end(track, here, film, monkeypatch):
-    class Endless:
+    class Endless(FrameSource):
         """A camera that is unplugged in the end."""
 
-        def __init__(self) -> None:
-            self.left = 4
+        def _read(self):
+            yield from (Frame(picture(index), index, index / 7) for index in range(4))
+            raise KeyboardInterrupt
 
-        def __enter__(self):
-            return self
+        def _release(self):
+            pass
 
-        def __exit__(self, *_error: object) -> None:
-            return
+        def _why_no_frame(self):
+            return "it is broken"
 
-        def __iter__(self):
-            return self
-
-        def __next__(self):
-            self.left -= 1
-            if self.left < 0:
-                raise KeyboardInterrupt
-            return Frame(picture(3 - self.left), 3 - self.left, (3 - self.left) / 7)
-
-        path = frame_rate = frame_count = None
-        files = ()
-        pixel_aspect = 1
-        can_read_ahead = False
-
-    monkeypatch.setattr("aiatrack.video.open_frames", lambda *_a, **_k: Endless())
+    camera = Endless("camera 0", TimeSpan())
+    monkeypatch.setattr("aiatrack.video.open_frames", lambda *_a, **_k: camera)
     monkeypatch.setattr(terminal, "errors", Console(file=io.StringIO(), force_terminal=True, width=100))
     outcome = track("0", "--box", BOX, "-o", "out.mkv")
     assert outcome.code == 130

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from film_making import RATE, grey_image, make_film
@@ -149,3 +150,29 @@ def test_a_film_cut_short_is_said_to_be(tmp_path: Path) -> None:
 def test_iterables_stay_on_the_thread_of_the_caller() -> None:
     source = open_frames([grey_image(0), grey_image(1)])
     assert read_ahead(source) is source
+
+
+@pytest.mark.parametrize("kind", ["film", "folder", "iterable", "read ahead"])
+def test_whether_there_are_more_frames_than_were_delivered(tmp_path: Path, kind: str) -> None:
+    film = make_film(tmp_path / "film.mp4", 10)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(10):
+        cv2.imwrite(str(folder / f"{index}.png"), grey_image(index))
+
+    def source(end_s: float | None = None) -> FrameSource:
+        if kind == "iterable":
+            frames = [grey_image(index) for index in range(10)]
+            return open_frames(frames, end_s=end_s, frame_rate=RATE)
+        if kind == "folder":
+            return open_frames(folder, end_s=end_s, frame_rate=RATE)
+        opened = open_frames(film, end_s=end_s)
+        return read_ahead(opened) if kind == "read ahead" else opened
+
+    for end_s, goes_on in ((None, False), (5 / RATE, True), (100.0, False)):
+        with source(end_s) as frames:
+            assert len(list(frames)) == (5 if goes_on else 10)
+            assert frames.goes_on == goes_on
+    with source() as frames:
+        next(frames)
+    assert frames.goes_on

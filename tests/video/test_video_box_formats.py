@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from box_rows import CAR, DOCUMENTS, DOG, FILM, THIRD, row, write
+from box_rows import CAR, DOCUMENTS, DOG, FILM, THIRD, fill, row, write
 
 from aiatrack.errors import OutputError, SettingsError
 from aiatrack.evaluation.layouts.coco import CocoLayout
@@ -95,6 +95,31 @@ def test_cvat_puts_the_lost_outside(tmp_path: Path) -> None:
     first = tracks["1"][0]
     assert [float(first.get(side)) for side in ("xtl", "ytl", "xbr", "ybr")] == [1.0, 20.5, 31.0, 60.5]
     assert {box.get("keyframe") for track in tracks.values() for box in track} == {"1"}
+
+
+def test_cvat_tracks_end_where_nobody_looked_any_more(tmp_path: Path) -> None:
+    with open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM) as writer:
+        writer.write_frame(4, 0.16, [row(4, CAR, 1), row(4, DOG, 9)])
+        writer.write_frame(5, 0.2, [row(5, CAR, 2)])
+        writer.film_goes_on()
+    tracks = ElementTree.parse(tmp_path / "boxes.cvat.xml").getroot().findall("track")
+    boxes = [[(b.get("frame"), b.get("outside"), b.get("xtl")) for b in track] for track in tracks]
+    car = [("4", "0", "1.0000"), ("5", "0", "2.0000"), ("6", "1", "2.0000")]
+    assert boxes == [car, [("4", "0", "9.0000"), ("5", "1", "9.0000")]]
+    assert ElementTree.parse(tmp_path / "boxes.cvat.xml").getroot().findtext("meta/task/size") == "2"
+
+
+@pytest.mark.parametrize("name", ["boxes.csv", "boxes.mot.txt", "boxes.coco.json", "boxes.labelstudio.json"])
+def test_other_formats_are_the_same_where_the_film_goes_on(tmp_path: Path, name: str) -> None:
+    texts = []
+    for goes_on in (False, True):
+        with open_box_writer(tmp_path / name, film=FILM, ids=[CAR, DOG, THIRD]) as writer:
+            fill(writer)
+            writer.write_frame(10, 0.4, [row(10, CAR, 3)])
+            if goes_on:
+                writer.film_goes_on()
+        texts.append((tmp_path / name).read_text())
+    assert texts[0] == texts[1]
 
 
 def test_coco_leaves_out_the_lost(tmp_path: Path) -> None:

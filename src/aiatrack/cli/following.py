@@ -52,12 +52,16 @@ class Following:
         first_results = self._schedule.follow(first)
         with ExitStack() as stack:
             sinks = self._outputs.open(first, list(self._tallies), stack)
+            finished = True
             try:
                 self._follow(first, first_results, sinks)
             except KeyboardInterrupt:
-                return False
-        self._warn_of_those_never_seen()
-        return True
+                finished = False
+            if self._frames.goes_on:
+                self._outputs.film_goes_on()
+        if finished:
+            self._warn_of_those_never_seen()
+        return finished
 
     @property
     def summary(self) -> str:

@@ -128,6 +128,11 @@ class Outputs:
             sinks.append(FilmSink(film, ids))
         return sinks
 
+    def film_goes_on(self) -> None:
+        """Tell the file of boxes that the source has more frames, in which nobody looked."""
+        if self._box_writer is not None:
+            self._box_writer.film_goes_on()
+
     def _facts(self, first: Frame) -> FilmFacts:
         height, width = first.image.shape[:2]
         rate = self._frames.frame_rate

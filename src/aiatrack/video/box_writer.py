@@ -120,6 +120,15 @@ class BoxWriter(ABC):
             OutputError: the writer is closed, the rows do not fit the format, or the disk is full or gone.
         """
 
+    def film_goes_on(self) -> None:  # noqa: B027 - most formats have nothing to say
+        """Say, after the last frame, that the film has more of them, in which nobody looked.
+
+        Where a box would stay until another is given, targets then go with the frame after the last.
+
+        Raises:
+            OutputError: as `write_frame`.
+        """
+
     @abstractmethod
     def close(self) -> None:
         """Finish the file; closing twice is allowed.

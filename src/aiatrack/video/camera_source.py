@@ -61,7 +61,7 @@ class CameraSource(FrameSource):
             now_s = time.monotonic()
             first_s = now_s if first_s is None else first_s
             time_s = now_s - first_s
-            if self._span.is_over(time_s):
+            if self._is_over(time_s):
                 return
             if not self._span.is_before(time_s):
                 yield Frame(cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), index=index, time_s=time_s)

@@ -3,6 +3,7 @@
 import stat
 import warnings
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -25,11 +26,13 @@ from aiatrack.video.film_container import (
     turn_upright,
 )
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, VideoWarning
-from aiatrack.video.time_span import TimeSpan
+from aiatrack.video.time_span import FLOAT_TOLERANCE_S, TimeSpan
 
 MAX_MISSING_TAIL_S = 0.5
 """A film that ends this much before its declared duration counts as cut short."""
 
+COARSEST_ROUNDED_CLOCK_S = Fraction(1, 1000)
+"""Matroska, WebM, FLV and ASF round to this; a clock that ticks slower mostly ticks once a frame, exactly."""
 
 FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
 """Their packets are stamped in the order of decoding, which B-frames set apart from that of showing."""
@@ -43,8 +46,9 @@ class FilmSource(FrameSource):
     films without any (raw H.264) are timed by frame rate. Damaged frames are skipped and a film cut short
     ends where its data end, both with a `VideoWarning`.
 
-    With a start time the decoder begins at the key frame before it; the index is then counted from the film's
-    packets without decoding them.
+    The index counts the pictures that can be decoded, as OpenCV does. With a start time the decoder begins at
+    the key frame before it, and the index is counted from the film's packets without decoding them: damaged
+    frames before the start, but for those before the film's first picture, then count too.
 
     Args:
         path: a film, or a named pipe of one.
@@ -87,6 +91,10 @@ class FilmSource(FrameSource):
             raise
         self._origin = timeline_origin(self._container, self._stream)
         self._by_decoding_order = self._container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES
+        if self._stream.time_base:
+            rounded_s = min(self._stream.time_base, COARSEST_ROUNDED_CLOCK_S) / 2
+            self._span = replace(self._span, tolerance_s=float(rounded_s) + FLOAT_TOLERANCE_S)
+        self._first_pts: int | None = None
         self._damaged = 0
         self._packets = 0
 
@@ -127,20 +135,23 @@ class FilmSource(FrameSource):
     def _read(self) -> Generator[Frame, None, None]:
         pictures, index = self._pictures_near_start()
         for time_s, picture in pictures:
-            if self._span.is_over(time_s):
+            if self._is_over(time_s):
                 break
             if self._span.is_before(time_s):
                 index = None if index is None else index + 1
                 continue
             if index is None:
-                index = self._count_packets_before(picture)
+                index = self._count_pictures_before(picture)
             yield self._convert(picture, index, time_s)
             index += 1
             self._end_s = time_s + self._shown_s(picture)
         else:
             self._check_whole()
         if self._damaged:
-            self._warn(f"{self._damaged} damaged frames could not be decoded and were skipped")
+            self._warn(
+                f"{self._damaged} damaged frames could not be decoded and were skipped; "
+                "frame numbers count them only where they lie before a start time"
+            )
 
     def _pictures_near_start(self) -> tuple[Iterator[tuple[float, VideoFrame]], int | None]:
         """Pictures with their times and the index of the first, None where a seek has left it unknown."""
@@ -149,13 +160,16 @@ class FilmSource(FrameSource):
         if not start_s or not self._regular or not timed or not time_base:
             return self._time_pictures(), 0
         try:
+            opening = next(self._decode(), None)
+            self._first_pts = None if opening is None else opening.pts
+            self._damaged = 0  # What is damaged before it may be decoded once more.
             self._container.seek(int((Fraction(start_s) + self._origin) / time_base), stream=self._stream)
             pictures = self._time_pictures()
             first = next(pictures, None)
         except av.FFmpegError:
             first = None
         # Some formats seek to no key frame; what could be decoded then starts too late.
-        if first is not None and first[1].pts is not None and first[0] <= start_s:
+        if first is not None and first[0] <= start_s and None not in (first[1].pts, self._first_pts):
             return chain((first,), pictures), None
         self._container.close()
         self._open()
@@ -200,15 +214,21 @@ class FilmSource(FrameSource):
         self._last_error = describe_av_error(error)
         self.truncated = True
 
-    def _count_packets_before(self, picture: VideoFrame) -> int:
+    def _count_pictures_before(self, picture: VideoFrame) -> int:
+        """Count the packets shown before `picture`, from the film's first picture on.
+
+        A recording that was cut before a key frame begins with packets that give no picture.
+        """
+        first, end = self._first_pts, picture.pts
+        if first is None or end is None:
+            return 0
         count = 0
         with self._open_location() as container:
-            stream = container.streams[self._stream.index]
-            for packet in container.demux(stream):
+            for packet in container.demux(container.streams[self._stream.index]):
                 # Decoding times never exceed presentation times and never fall: nothing earlier can follow.
-                if packet.dts is not None and picture.pts is not None and packet.dts >= picture.pts:
+                if packet.dts is not None and packet.dts >= end:
                     break
-                if packet.pts is not None and picture.pts is not None and packet.pts < picture.pts:
+                if packet.pts is not None and first <= packet.pts < end:
                     count += not packet.is_discard
         return count
 

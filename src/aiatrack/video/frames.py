@@ -75,6 +75,8 @@ class FrameSource(ABC):
         self._frames: Generator[Frame, None, None] | None = None
         self._closed = False
         self._delivered = 0
+        self._came_to_its_end = False
+        self._is_cut_by_span = False
         self._size: tuple[int, int] | None = None
 
     @abstractmethod
@@ -93,6 +95,18 @@ class FrameSource(ABC):
     def files(self) -> Sequence[Path]:
         """Every file that frames are read from, none of which an output may replace."""
         return () if self.path is None else (self.path,)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are frames after the last one that was delivered, as far as anybody knows."""
+        if self._came_to_its_end:
+            return self._is_cut_by_span
+        return self.frame_count is not None and self._delivered < self.frame_count
+
+    def _is_over(self, time_s: float) -> bool:
+        """Whether the span ends before a frame of this time, which there is."""
+        self._is_cut_by_span = self._span.is_over(time_s)
+        return self._is_cut_by_span
 
     def __iter__(self) -> Self:
         return self
@@ -117,6 +131,7 @@ class FrameSource(ABC):
         return frame
 
     def _finish(self) -> None:
+        self._came_to_its_end = True
         why = None if self._delivered else self._why_no_frame()
         self.close()
         if why is None:

@@ -9,6 +9,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from aiatrack.errors import VideoError
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, Image
@@ -51,7 +52,7 @@ class ImageSource(FrameSource):
         self._numbered = [
             (index, time_s, path)
             for index, (time_s, path) in enumerate(zip(times, paths, strict=True))
-            if not (span.is_before(time_s) or span.is_over(time_s))
+            if not (span.is_before(time_s) or self._is_over(time_s))
         ]
         self.frame_count = len(self._numbered)
         self.image_names = _names_below_their_folder(paths)
@@ -80,12 +81,7 @@ def read_image(path: Path) -> Image:
     Raises:
         VideoError: the file is missing, empty or no image.
     """
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise VideoError(f"cannot read image {path}: {error.strerror}") from error
-    if data.size == 0:
-        raise VideoError(f"image {path} is empty (0 bytes): remove it or copy it again")
+    data = read_image_file(path)
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -93,6 +89,21 @@ def read_image(path: Path) -> Image:
     if image is None:
         raise VideoError(f"image {path} is damaged or not an image: remove it or copy it again")
     return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
+    """Read the bytes of an image file.
+
+    Raises:
+        VideoError: the file is missing or empty.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise VideoError(f"cannot read image {path}: {error.strerror}") from error
+    if data.size == 0:
+        raise VideoError(f"image {path} is empty (0 bytes): remove it or copy it again")
+    return data
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -59,7 +59,7 @@ class IterableSource(FrameSource):
                     f"frame {index}: times must be finite and increase; got {time_s} after {last_s}"
                 )
             last_s = time_s
-            if self._span.is_over(time_s):
+            if self._is_over(time_s):
                 return
             if not self._span.is_before(time_s):
                 yield Frame(check_image(image, f"frame {index}"), index=index, time_s=time_s)

@@ -60,5 +60,6 @@ class _ReadAhead(FrameSource):
                 orders.append(reader.submit(next, self._source, None))
                 yield frame
             self.truncated = self._source.truncated
+            self._is_cut_by_span = self._source.goes_on
         finally:
             reader.shutdown(cancel_futures=True)

@@ -5,6 +5,7 @@ import math
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from aiatrack.errors import SettingsError, VideoError
 from aiatrack.paths import exists, is_folder
+from aiatrack.video.animation_source import AnimationSource
 from aiatrack.video.camera_source import CameraSource
 from aiatrack.video.film_source import FilmSource
 from aiatrack.video.frames import FrameSource
+from aiatrack.video.image_headers import count_tiff_pages, is_animated_png, read_webp_durations_s
 from aiatrack.video.image_source import IMAGE_SUFFIXES, ImageSource, list_images, select_images
 from aiatrack.video.iterable_source import IterableSource
 from aiatrack.video.stream_source import StreamSource
@@ -34,9 +37,9 @@ def open_frames(
     """Open anything that gives frames.
 
     Args:
-        source: path of a film or image; folder or glob of images (natural order); camera as `0`, `"0"` or
-            `"camera:0"`; address (`rtsp://`, `rtmp://`, `http://`, `https://`, ...); or a Python iterable of
-            frames, see `IterableSource`.
+        source: path of a film, animation or image; folder or glob of images (natural order); camera as `0`,
+            `"0"` or `"camera:0"`; address (`rtsp://`, `rtmp://`, `http://`, `https://`, ...); or a Python
+            iterable of frames, see `IterableSource`.
         start_s: skip frames before this time in seconds; indices still count from the source's first frame.
         end_s: stop before the first frame at or after this time in seconds.
         frame_rate: frames per second for sources without time stamps of their own (default 30), the wish for
@@ -85,8 +88,18 @@ def _open_path(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) 
     if is_folder(path):
         return ImageSource(list_images(path), str(path), span, frame_rate=frame_rate)
     if path.suffix.lower() in IMAGE_SUFFIXES and exists(path):
-        return ImageSource([path], str(path), span, frame_rate=frame_rate)
+        return _open_image(path, span, frame_rate)
     return FilmSource(path, span, frame_rate=frame_rate)
+
+
+def _open_image(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
+    # A file that cannot be read is refused once its frame is asked for, as one in a folder is.
+    with suppress(OSError):
+        if is_animated_png(path):
+            return FilmSource(path, span, frame_rate=frame_rate)
+        if len(read_webp_durations_s(path)) > 1 or count_tiff_pages(path) > 1:
+            return AnimationSource(path, span, frame_rate=frame_rate)
+    return ImageSource([path], str(path), span, frame_rate=frame_rate)
 
 
 def _open_glob(pattern: str, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from aiatrack.errors import SettingsError
 
-TOLERANCE_S = 1e-6
-"""Time stamps are fractions rounded to floats; a frame this close to a border lies on it."""
+FLOAT_TOLERANCE_S = 1e-6
+"""What a fraction may lose as a float."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
     """Times from `start_s` up to but not including `end_s`, in seconds; None leaves a side open.
+
+    A frame within `tolerance_s` of a border lies on it, since a source may round its time stamps.
 
     Raises:
         SettingsError: a border is negative or not finite, or the span is empty.
@@ -19,6 +21,7 @@ class TimeSpan:
 
     start_s: float | None = None
     end_s: float | None = None
+    tolerance_s: float = FLOAT_TOLERANCE_S
 
     def __post_init__(self) -> None:
         for name, value in (("start", self.start_s), ("end", self.end_s)):
@@ -36,11 +39,11 @@ class TimeSpan:
 
     def is_before(self, time_s: float) -> bool:
         """Whether the span has not begun at `time_s`."""
-        return self.start_s is not None and time_s < self.start_s - TOLERANCE_S
+        return self.start_s is not None and time_s < self.start_s - self.tolerance_s
 
     def is_over(self, time_s: float) -> bool:
         """Whether the span has ended at `time_s`."""
-        return self.end_s is not None and time_s >= self.end_s - TOLERANCE_S
+        return self.end_s is not None and time_s >= self.end_s - self.tolerance_s
 
     def overlap_s(self, duration_s: float) -> float:
         """How many seconds of a source of this duration lie in the span."""

@@ -21,6 +21,8 @@ from aiatrack.video.output_path import lock, output_error
 
 _JOURNAL_ENDING = ".journal"
 _JOURNAL_VERSION = "aiatrack-boxes-1"
+_GOES_ON = "film_goes_on"
+"""Key of a line that stands behind the last frame's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Recording:
         first_frame: index of the first of them in the source; None without frames.
         last_frame: index of the last of them.
         last_time_s: its presentation time in seconds.
+        film_goes_on: whether the film is known to have frames after the last of them.
 
     Raises:
         DataError: the file is missing, no journal, or damaged.
@@ -60,22 +63,27 @@ class Recording:
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
+        self.frame_count = 0
+        self.first_frame: int | None = None
+        self.last_frame: int | None = None
+        self.last_time_s: float | None = None
+        self.film_goes_on = False
+        found: dict[TargetId, None] = {}
         with self._entries() as entries:
             head = next(entries, None)
             if head is None:
                 raise ValueError("it has no first line")
             self.kind, self.film = str(head["kind"]), FilmFacts(**head["film"])
             self.numbers = TrackNumbers(head["ids"])
-        self.frame_count = 0
-        self.first_frame: int | None = None
-        self.last_frame: int | None = None
-        self.last_time_s: float | None = None
-        found: dict[TargetId, None] = {}
-        for shown in self.frames():
-            self.frame_count += 1
-            self.first_frame = shown.frame if self.first_frame is None else self.first_frame
-            self.last_frame, self.last_time_s = shown.frame, shown.time_s
-            found.update((row.id, None) for row in shown.rows)
+            for entry in entries:
+                if _GOES_ON in entry:
+                    self.film_goes_on = True
+                    continue
+                shown = _read_frame(entry)
+                self.frame_count += 1
+                self.first_frame = shown.frame if self.first_frame is None else self.first_frame
+                self.last_frame, self.last_time_s = shown.frame, shown.time_s
+                found.update((row.id, None) for row in shown.rows)
         self.ids = sorted(found, key=lambda target_id: self.numbers[target_id])
 
     def frames(self) -> Iterator[FrameRows]:
@@ -87,7 +95,8 @@ class Recording:
         with self._entries() as entries:
             next(entries, None)
             for entry in entries:
-                yield _read_frame(entry)
+                if _GOES_ON not in entry:
+                    yield _read_frame(entry)
 
     @contextmanager
     def _entries(self) -> Iterator[Iterator[Any]]:
@@ -137,14 +146,21 @@ class DocumentBoxWriter(BoxWriter):
         self.unfinished = self._journal.path
         self._closed = False
         head = {"version": _JOURNAL_VERSION, "kind": kind, "film": asdict(film), "ids": list(ids)}
-        self._journal.write([json.dumps(head)])
+        self._write(head)
 
     def write_frame(self, frame: int, time_s: float, rows: Sequence[BoxRow]) -> None:
         """See `BoxWriter`."""
+        found = [describe_row(row) for row in rows]
+        self._write({"frame": frame, "time": round(time_s, 6), "boxes": found})
+
+    def film_goes_on(self) -> None:
+        """See `BoxWriter`."""
+        self._write({_GOES_ON: True})
+
+    def _write(self, entry: dict[str, Any]) -> None:
         if self._closed:
             raise OutputError(f"{self.path} is closed; write before leaving the `with` block")
-        found = [describe_row(row) for row in rows]
-        self._journal.write([json.dumps({"frame": frame, "time": round(time_s, 6), "boxes": found})])
+        self._journal.write([json.dumps(entry)])
 
     def close(self) -> None:
         """See `BoxWriter`."""

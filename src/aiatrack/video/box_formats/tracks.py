@@ -49,7 +49,8 @@ def collect_tracks(recording: Recording) -> dict[TargetId, Track]:
     """Sort the boxes of a recording by target.
 
     A target that is lost, or let go, has a box that is outside in the first frame without it, and none in
-    those after. Before it was first seen it has none at all.
+    those after; so has one that is followed to the end where the film goes on. Before it was first seen it
+    has none at all.
     """
     tracks = {target_id: Track() for target_id in recording.ids}
     inside: dict[TargetId, BoxRow] = {}
@@ -60,4 +61,8 @@ def collect_tracks(recording: Recording) -> dict[TargetId, Track]:
         for target_id, row in seen.items():
             tracks[target_id].append(shown, row, outside=False)
         inside |= seen
+    if recording.film_goes_on and recording.last_frame is not None and recording.last_time_s is not None:
+        after = FrameRows(recording.last_frame + 1, recording.last_time_s, ())
+        for target_id, row in inside.items():
+            tracks[target_id].append(after, row, outside=True)
     return tracks
