@@ -1,6 +1,7 @@
 """Exported folders: what is in them, who can run them, and what is refused."""
 
 import json
+import logging
 import sys
 from importlib import util
 from pathlib import Path
@@ -17,7 +18,13 @@ from aiatrack.cli.main import app
 from aiatrack.errors import OutputError, SettingsError, WeightsError
 from aiatrack.model import build_network, load_network
 from aiatrack.runtimes.choice import Precision
-from aiatrack.runtimes.export import _TOLERANCES, check_differences, compare, random_inputs
+from aiatrack.runtimes.export import (
+    _TOLERANCES,
+    _exporters_quiet,
+    check_differences,
+    compare,
+    random_inputs,
+)
 from aiatrack.runtimes.exported import read_export
 from aiatrack.runtimes.torch_graphs import network_graphs
 
@@ -258,6 +265,13 @@ def test_command_line(tiny_weights, tmp_path):
     assert (tmp_path / "out" / "metadata.json").is_file()
     with pytest.raises(SettingsError, match=r"a\.mp4@120,80,64,48"):
         CliRunner().invoke(app, [*arguments, "--calibrate", "film.mp4"], catch_exceptions=False)
+
+
+def test_exporters_say_nothing_of_packages_that_are_not_used():
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+    with _exporters_quiet():
+        assert not log.isEnabledFor(logging.WARNING)
+    assert log.isEnabledFor(logging.WARNING)
 
 
 def test_missing_packages_are_named(tiny_weights, tmp_path, monkeypatch):

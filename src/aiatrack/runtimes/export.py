@@ -1,10 +1,11 @@
 """Write a network as three graphs that run without this package, and check that they still say the same."""
 
+import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,22 @@ def _write_graphs(network: AiATrack, draft: ExportedNetwork, samples: Samples) -
         if draft.precision is Precision.INT8:
             inputs = samples[name]
             calibration = inputs[_count_held_out(inputs) :]
-        with warnings.catch_warnings():
-            # Exporters warn of their own innards.
-            warnings.simplefilter("ignore")
+        with _exporters_quiet():
             write(network, name, signature, path, calibration)
+
+
+@contextmanager
+def _exporters_quiet() -> Iterator[None]:
+    """Keep what exporters have to say of their own innards, and of packages that we do not use."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _write_torch(
