@@ -123,6 +123,12 @@ def test_track_many_names_what_is_wrong(tiny_weights):
         next(aiatrack.track_many([image()], [BOX, (200, 0, 5, 5)], model=tiny_weights, device="cpu"))
 
 
+@pytest.mark.parametrize("follow", [aiatrack.track, aiatrack.track_many])
+def test_the_color_of_films_is_not_the_callers_to_say(follow, tiny_weights):
+    with pytest.raises(SettingsError, match=r"decoded as RGB.*load_tracker\(color=\"bgr\"\)"):
+        next(follow("missing.mp4", [BOX], model=tiny_weights, color="bgr"))
+
+
 def test_track_takes_a_part(tiny_weights):
     frames = [(image(index), index / 10) for index in range(8)]
     results = aiatrack.track(frames, BOX, model=tiny_weights, device="cpu", start_s=0.2, end_s=0.5)

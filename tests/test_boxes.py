@@ -102,6 +102,13 @@ def test_good_boxes_are_returned_as_float64(box):
     np.testing.assert_array_equal(checked, np.asarray(box, np.float64))
 
 
+def test_a_checked_box_is_a_copy():
+    given = np.array([1.0, 2.0, 3.0, 4.0])
+    checked = boxes.check_box_xywh(given, frame_width=100, frame_height=50)
+    given *= 2
+    assert checked.tolist() == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("box", "message"),
     [
@@ -115,6 +122,10 @@ def test_good_boxes_are_returned_as_float64(box):
         ([1, 2, float("inf"), 4], "finite"),
         ([1, 2, 10**400, 4], "finite"),
         pytest.param([1, 2, -(10**5000), 4], "finite", id="more digits than Python prints"),
+        (torch.ones(4, requires_grad=True), "detach"),
+        (np.ones(4, complex), "four numbers"),
+        ([1, 2, 3, 4 + 0j], "four numbers"),
+        (np.ma.array([1.0, 2, 3, 4], mask=[True, False, False, False]), "masked"),
         ([1, 2, 0, 4], "positive"),
         ([1, 2, 3, -4], "positive"),
         ([100, 10, 5, 5], "outside"),

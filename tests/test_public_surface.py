@@ -35,6 +35,15 @@ def test_unknown_name():
         aiatrack.follow  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "room", ["api", "boxes", "config", "errors", "evaluation", "integrations", "tracking", "video"]
+)
+def test_rooms_need_no_import_of_their_own(room):
+    program = f"import aiatrack; print(aiatrack.{room}.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"aiatrack.{room}"
+
+
 @pytest.mark.parametrize("name", sorted(NAMES - {"__version__"}))
 def test_every_name_is_explained(name):
     assert getattr(aiatrack, name).__doc__.strip()

@@ -5,7 +5,8 @@
     for result in aiatrack.track("street.mp4", box=(120, 80, 64, 48)):
         print(result.frame_index, result.box_xywh, result.predicted_iou)
 
-Names are imported when they are first used, so that `import aiatrack` is quick.
+Names and rooms (`aiatrack.errors`, `aiatrack.video`, ...) are imported when they are first used, so that
+`import aiatrack` is quick.
 """
 
 from importlib import import_module
@@ -35,6 +36,8 @@ _HOMES = {
     "track_many": "aiatrack.api",
 }
 
+_ROOMS = {"api", "boxes", "config", "errors", "evaluation", "integrations", "tracking", "video"}
+
 __all__ = [
     "AiATrackError",
     "MultiTracker",
@@ -52,6 +55,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"aiatrack.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'aiatrack' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

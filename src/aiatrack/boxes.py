@@ -100,8 +100,29 @@ def generalized_box_iou(boxes_a_xyxy: Any, boxes_b_xyxy: Any) -> Any:
     return intersection / union.clip(min=1e-12) - (enclosing - union) / enclosing
 
 
+def _copy_numbers(box: Any) -> FloatArray:
+    """As float64, in memory of its own: what a caller does with an array afterwards moves no target."""
+    if np.ma.is_masked(box):
+        raise BoxError(f"a box is four numbers x, y, width, height in pixels; some are masked in {box!r}")
+    try:
+        numbers = np.asarray(box)
+        if numbers.dtype.kind == "c":  # NumPy would drop the imaginary parts
+            raise TypeError("complex numbers mark no place in a frame")
+        return numbers.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise BoxError(f"a box is four numbers x, y, width, height in pixels; got {box!r}") from error
+    except RuntimeError as error:  # PyTorch's, which says what to do
+        raise BoxError(f"a box is four plain numbers x, y, width, height in pixels: {error}") from error
+    except OverflowError as error:
+        # Not shown: Python refuses to print whole numbers of more than 4300 digits.
+        raise BoxError(
+            "a box must be finite; got a whole number too large for a float: "
+            "give x, y, width, height in pixels"
+        ) from error
+
+
 def check_box_xywh(box: Sequence[float] | FloatArray, frame_width: int, frame_height: int) -> FloatArray:
-    """Return a user's box as `(4,)` float64 after checking that it marks a part of the frame.
+    """Return a user's box as `(4,)` float64, a copy, after checking that it marks a part of the frame.
 
     Args:
         box: left, top, width, height in pixels of the frame; it may stick out of the frame.
@@ -111,16 +132,7 @@ def check_box_xywh(box: Sequence[float] | FloatArray, frame_width: int, frame_he
     Raises:
         BoxError: not four finite numbers, no area, or no overlap with the frame.
     """
-    try:
-        values = np.asarray(box, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise BoxError(f"a box is four numbers x, y, width, height in pixels; got {box!r}") from error
-    except OverflowError as error:
-        # Not shown: Python refuses to print whole numbers of more than 4300 digits.
-        raise BoxError(
-            "a box must be finite; got a whole number too large for a float: "
-            "give x, y, width, height in pixels"
-        ) from error
+    values = _copy_numbers(box)
     if values.shape != (4,):
         raise BoxError(f"a box is four numbers x, y, width, height in pixels; got shape {values.shape}")
     if not np.isfinite(values).all():

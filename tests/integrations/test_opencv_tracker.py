@@ -92,7 +92,7 @@ def test_threshold_out_of_range(share, tiny_weights):
 
 def test_misuse(tiny_weights):
     tracker = aiatrack.OpenCVTracker(tiny_weights, "cpu")
-    with pytest.raises(TrackingError):
+    with pytest.raises(TrackingError, match=r"before init\(image, box\)"):
         tracker.update(FRAMES[0])
     with pytest.raises(BoxError):
         tracker.init(FRAMES[0], (0, 0, 0, 0))  # what cv2.selectROI returns when it is cancelled

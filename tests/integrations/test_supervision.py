@@ -51,6 +51,29 @@ def test_names_need_numbers(supervision):
     assert (found.tracker_id.tolist(), found.data["id"].tolist()) == ([5], ["car"])
 
 
+@pytest.mark.parametrize(
+    ("ids", "numbers"),
+    [
+        ([], {"1": 1, "car": 1}),  # perhaps in another frame
+        (["1", "car"], {"1": 1, "car": 1}),
+        ([1, "car"], {"car": 1}),
+        ([1, 2], {1: 2}),
+    ],
+)
+def test_two_targets_do_not_share_a_number(supervision, ids, numbers):
+    of_frame = [TrackResult((1.0, 2.0, 3.0, 4.0), 0.5, 0, False, id) for id in ids]
+    with pytest.raises(SettingsError, match="both have tracker_id"):
+        to_detections(of_frame, numbers=numbers)
+
+
+def test_a_number_has_64_bits(supervision):
+    large = TrackResult((1.0, 2.0, 3.0, 4.0), 0.5, 0, False, 2**63)
+    for numbers in (None, {2**63: 2**64}):
+        with pytest.raises(SettingsError, match=r"64 bits.*numbers"):
+            to_detections(large, numbers=numbers)
+    assert to_detections(large, numbers={2**63: np.int64(7)}).tracker_id.tolist() == [7]
+
+
 def test_annotators_take_them(supervision):
     picture = np.zeros((80, 100, 3), np.uint8)
     drawn = supervision.BoxAnnotator(thickness=1).annotate(picture.copy(), to_detections(ALL))

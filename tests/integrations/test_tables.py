@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiatrack.errors import MissingExtraError
+from aiatrack.errors import MissingExtraError, SettingsError
 from aiatrack.integrations.tables import to_pandas, to_polars
 from aiatrack.tracking import TargetState, TrackResult
 
@@ -71,10 +71,22 @@ def test_numbers_stay_numbers_and_presence_may_come_late(convert):
     assert table["presence"][1] == 0.5
 
 
+def test_results_of_one_frame_are_taken_as_they_are(convert):
+    assert lists_of(convert(SEVERAL[1]))["id"] == ["car", "7"]
+    assert lists_of(convert(ALONE[1]))["frame"] == [1]
+
+
+def test_a_number_and_a_name_that_reads_like_it_are_not_mixed_up(convert):
+    with pytest.raises(SettingsError, match="1 and '1'"):
+        convert([{1: result(0, 1)}, {"1": result(1, "1")}])
+
+
 def test_no_results_are_a_table_of_the_same_columns(convert):
     table = convert([])
     assert list(table.columns) == COLUMNS
     assert len(table) == 0
+    filled = convert([result(0, 1, 0.5)])
+    assert [table[name].dtype for name in COLUMNS] == [filled[name].dtype for name in COLUMNS]
 
 
 @pytest.mark.parametrize(("name", "call"), [("pandas", to_pandas), ("polars", to_polars)])

@@ -282,6 +282,14 @@ def test_tiles_hold_a_target_anywhere(shape, box):
         assert (inside | beyond).all(axis=1).any()
 
 
+def test_tiles_are_no_smaller_than_for_the_smallest_box_reported():
+    """Such as in normalised coordinates: tiles of its size would be millions."""
+    settings = TrackingSettings()
+    smallest = np.array([100, 100, settings.clip_margin_px, settings.clip_margin_px])
+    speck = tile_frame(np.array([104.9, 104.9, 0.2, 0.2]), (720, 1280), settings)
+    np.testing.assert_array_equal(speck, tile_frame(smallest, (720, 1280), settings))
+
+
 def test_every_tile_is_searched_in_turn():
     settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0)
     box = np.array([300.0, 200.0, 30.0, 30.0])

@@ -71,6 +71,36 @@ def test_targets_come_and_go(network):
     np.testing.assert_allclose(boxes, alone(network, BOXES[1], FRAMES[2:]), atol=1e-3)
 
 
+@pytest.mark.parametrize("pause", [False, True])
+def test_the_first_frame_is_frame_0_whether_or_not_it_has_targets(network, pause):
+    tracker = MultiTracker(network, SETTINGS)
+    assert tracker.update(FRAMES[0]) == {}
+    if pause:
+        tracker = MultiTracker(network, SETTINGS).resume(tracker.state())
+    id = tracker.add(FRAMES[0], BOXES[0])
+    assert tracker.latest[id].frame_index == 0
+    assert tracker.update(FRAMES[1])[id].frame_index == 1
+    tracker.remove(id)
+    tracker.update(FRAMES[2])
+    late = tracker.add(FRAMES[2], BOXES[0])
+    assert tracker.latest[late].frame_index == 2
+
+
+def test_a_box_is_the_callers_to_change(network):
+    tracker = MultiTracker(network, SETTINGS)
+    buffer = np.empty(4)
+    ids = []
+    for box in BOXES:
+        buffer[:] = box
+        ids.append(tracker.add(FRAMES[0], buffer))
+    state = tracker.state()
+    buffer[:] = 0
+    found = tracker.update(FRAMES[1])
+    for id, box in zip(ids, BOXES, strict=True):
+        assert state.targets[id].box_xywh.tolist() == list(box)
+        np.testing.assert_allclose(found[id].box_xywh, alone(network, box, FRAMES[:2])[0], atol=1e-3)
+
+
 @pytest.mark.parametrize("id", [1.5, "", True, [1], (1, 2), b"car"])
 def test_an_id_is_a_number_or_a_name(network, id):
     tracker = MultiTracker(network, SETTINGS)
@@ -102,8 +132,9 @@ def test_what_cannot_be_is_refused_and_changes_nothing(network):
         tracker.remove("b")
     with pytest.raises(BoxError):
         tracker.add(FRAMES[0], (500, 500, 10, 10))
-    with pytest.raises(FrameError, match="120 x 90"):
+    with pytest.raises(FrameError, match="120 x 90") as refused:
         tracker.add(FRAMES[0][:50], BOXES[1])
+    assert "start()" not in str(refused.value), "it has none"
     assert tracker.ids == ["a"] and list(tracker.update(FRAMES[1])) == ["a"]
 
 

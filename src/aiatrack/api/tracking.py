@@ -7,7 +7,7 @@ from typing import Any, get_args
 from aiatrack.api.networks import benchmark_precision, open_network
 from aiatrack.config import TrackingSettings, benchmark_tracking, own_calibration
 from aiatrack.errors import SettingsError
-from aiatrack.tracking import Color, MultiTracker, TargetId, Tracker, TrackResult
+from aiatrack.tracking import AnyId, Color, MultiTracker, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
 
@@ -96,6 +96,14 @@ def _check(
     return changes
 
 
+def _refuse_color(tracking: Mapping[str, Any]) -> None:
+    if "color" in tracking:
+        raise SettingsError(
+            "track and track_many take no color, as films are decoded as RGB: convert frames of your own "
+            '(frame[..., ::-1]), or give them to load_tracker(color="bgr")'
+        )
+
+
 def default_changes(model: str | Path, benchmark: str | None = None) -> dict[str, Any]:
     """What `load_tracker` changes of a model's tracking settings if it is told no others.
 
@@ -150,6 +158,7 @@ def track(
         >>> for result in track("street.mp4", box=(120, 80, 64, 48)):  # doctest: +SKIP
         ...     print(result.frame_index, result.box_xywh)
     """
+    _refuse_color(tracking)
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
         tracker = load_tracker(
@@ -162,7 +171,7 @@ def track(
 
 def track_many(
     source: SourceLike,
-    boxes: Mapping[TargetId, Sequence[float]] | Sequence[Sequence[float]],
+    boxes: Mapping[AnyId, Sequence[float]] | Sequence[Sequence[float]],
     *,
     model: str | Path = "lite",
     device: str = "auto",
@@ -201,6 +210,7 @@ def track_many(
         >>> for results in track_many("street.mp4", boxes):  # doctest: +SKIP
         ...     print(results["car"].box_xywh, results["dog"].state)
     """
+    _refuse_color(tracking)
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
         tracker = load_multi_tracker(

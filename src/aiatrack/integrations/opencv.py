@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.api import load_tracker
-from aiatrack.errors import SettingsError
+from aiatrack.errors import SettingsError, TrackingError
 from aiatrack.tracking import TargetState, TrackResult
 
 
@@ -75,6 +75,8 @@ class OpenCVTracker:
             TrackingError: `init` has not been called.
             FrameError: the image is not like the first one.
         """
+        if self.result is None:
+            raise TrackingError("update() was called before init(image, box): mark the target first")
         self.result = self._tracker.update(image)
         left, top, width, height = (round(value) for value in self.result.box_xywh)
         is_there = self.result.state is not TargetState.LOST

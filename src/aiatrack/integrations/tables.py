@@ -1,30 +1,38 @@
 """Results as tables: pandas and Polars."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
-from aiatrack.errors import MissingExtraError
+from aiatrack.errors import MissingExtraError, SettingsError
 from aiatrack.tracking import TargetId, TrackResult
 
 if TYPE_CHECKING:
     import pandas
     import polars
 
-FrameResults = TrackResult | Mapping[TargetId, TrackResult] | Iterable[TrackResult]
+FrameResults = TrackResult | Mapping[Any, TrackResult] | Iterable[TrackResult]
 """What a tracker says about one frame: `Tracker.update` gives a result, `MultiTracker.update` a mapping."""
 
+_TYPES = dict.fromkeys(("x", "y", "w", "h", "score", "predicted_iou", "presence"), float) | {
+    "frame": int,
+    "state": str,
+    "remembered": bool,
+}
+"""Of columns, whether or not there are rows and values; ids are numbers or text."""
 
-def to_pandas(results: Iterable[FrameResults]) -> "pandas.DataFrame":
+
+def to_pandas(results: FrameResults | Iterable[FrameResults]) -> "pandas.DataFrame":
     """Turn the results of a run into a pandas table, one row for each target and frame.
 
     Args:
-        results: of frame after frame, as `aiatrack.track` yields them, or `update` returns them.
+        results: of frame after frame, as `aiatrack.track` yields them, or of one, as `update` returns them.
 
     Returns:
         Columns `frame` and `id`; `x`, `y`, `w`, `h` in pixels; `score`; `predicted_iou`; `presence`, NaN
         where it is not judged; `state`; `remembered`. Ids are text as soon as one of them is.
 
     Raises:
+        SettingsError: of two targets that are called alike, one has a number, the other a name.
         MissingExtraError: pandas is not installed.
 
     Example:
@@ -37,13 +45,15 @@ def to_pandas(results: Iterable[FrameResults]) -> "pandas.DataFrame":
         raise MissingExtraError(
             "turning results into a table needs pandas: pip install 'aiatrack[tables]'"
         ) from error
-    return pandas.DataFrame(_columns(results)).astype({"presence": "float64"})
+    columns = _columns(results)
+    return pandas.DataFrame(columns).astype(_types_of(columns))
 
 
-def to_polars(results: Iterable[FrameResults]) -> "polars.DataFrame":
+def to_polars(results: FrameResults | Iterable[FrameResults]) -> "polars.DataFrame":
     """Turn the results of a run into a Polars table; see `to_pandas`. A presence not judged is null.
 
     Raises:
+        SettingsError: as `to_pandas`.
         MissingExtraError: Polars is not installed.
     """
     try:
@@ -53,7 +63,7 @@ def to_polars(results: Iterable[FrameResults]) -> "polars.DataFrame":
             "turning results into a table needs Polars: pip install 'aiatrack[tables]'"
         ) from error
     columns = _columns(results)
-    return polars.DataFrame(columns, schema_overrides={"presence": polars.Float64}, strict=False)
+    return polars.DataFrame(columns, schema_overrides=_types_of(columns), strict=False)
 
 
 def results_of_frame(results: FrameResults) -> list[TrackResult]:
@@ -63,10 +73,13 @@ def results_of_frame(results: FrameResults) -> list[TrackResult]:
     return list(results.values() if isinstance(results, Mapping) else results)
 
 
-def _columns(results: Iterable[FrameResults]) -> dict[str, list[Any]]:
-    rows = [result for frame in results for result in results_of_frame(frame)]
+def _columns(results: FrameResults | Iterable[FrameResults]) -> dict[str, list[Any]]:
+    frames = [results] if isinstance(results, TrackResult | Mapping) else results
+    rows = [result for frame in frames for result in results_of_frame(frame)]
     # A column holds numbers or text, not both.
     has_names = any(isinstance(row.id, str) for row in rows)
+    if has_names:
+        _check_distinct({row.id for row in rows})
     columns: dict[str, list[Any]] = {
         "frame": [row.frame_index for row in rows],
         "id": [str(row.id) if has_names else row.id for row in rows],
@@ -79,3 +92,17 @@ def _columns(results: Iterable[FrameResults]) -> dict[str, list[Any]]:
         "state": [row.state.value for row in rows],
         "remembered": [row.remembered for row in rows],
     }
+
+
+def _types_of(columns: Mapping[str, list[Any]]) -> dict[str, type]:
+    """Where there is no id to tell, ids are numbers: joined to a table of numbers, they stay so."""
+    return _TYPES if columns["id"] else _TYPES | {"id": int}
+
+
+def _check_distinct(ids: Set[TargetId]) -> None:
+    for id in ids:
+        if isinstance(id, int) and str(id) in ids:
+            raise SettingsError(
+                f"targets {id!r} and {str(id)!r} cannot be told apart in a table with names, where ids are "
+                "text: call one of them something else"
+            )

@@ -142,7 +142,8 @@ def _level(references: Sequence[ReferenceSet]) -> tuple[list[list[GraphReference
 class _Slots:
     """Stacked references of the last call; what is still in its place is not copied again.
 
-    From frame to frame few references change, and a reference of `base` is a megabyte.
+    From frame to frame few references change, and a reference of `base` is a megabyte. Until the next call,
+    those of targets that were let go stay as well.
 
     Args:
         term: `long` or `short`; the stacks of the former have no axis of references.
@@ -164,12 +165,14 @@ class _Slots:
         for row, references in enumerate(members):
             for place, reference in enumerate(references):
                 if self._held[row][place] is not reference:
+                    self._held[row][place] = None  # nothing whole, should copying be interrupted
                     self._put(row if self._single else (row, place), reference)
                     self._held[row][place] = reference
         return self._stacks
 
     def _allocate(self, batch: int, count: int) -> None:
         lead = (batch,) if self._single else (batch, count)
+        self._held = []
         self._stacks = {
             name: np.empty((*lead, self._tokens, width), np.float32)
             for name, width in zip(self._names, self._widths, strict=True)

@@ -12,10 +12,11 @@ from aiatrack.tracking.network import (
     SavingNetwork,
 )
 from aiatrack.tracking.saved_state import TrackerState
-from aiatrack.tracking.target import Target, TargetId, TargetState, TrackResult
+from aiatrack.tracking.target import AnyId, Target, TargetId, TargetState, TrackResult
 from aiatrack.tracking.tracker import Tracker
 
 __all__ = [
+    "AnyId",
     "Color",
     "CroppingNetwork",
     "LocatedTargets",

@@ -59,6 +59,16 @@ class ReferenceMemory:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def copy(self) -> Self:
+        """One that changes on its own; the handles are shared."""
+        return type(self)(
+            self.long_term,
+            self._entries,
+            self.appearance,
+            capacity=self._capacity,
+            ensemble_size=self._ensemble_size,
+        )
+
     def add(self, reference: Reference) -> None:
         """Append a reference, dropping the second-oldest where memory is full, and draw the ensemble anew."""
         if len(self._entries) >= self._capacity:

@@ -41,7 +41,8 @@ from aiatrack.tracking.target import FloatArray, Target, TargetId, TrackResult, 
 class _Sight:
     """What one look found, and where the network keeps the region."""
 
-    target: TargetId
+    id: TargetId
+    target: Target
     finding: Finding
     search: Any
     row: int
@@ -141,7 +142,7 @@ class MultiTracker:
         return target_id
 
     def remove(self, id: TargetId) -> None:
-        """Let a target go, and all that was kept of it.
+        """Let a target go, and its references, but for those that a runtime keeps of its last batch.
 
         Raises:
             TrackingError: no target of that id is followed.
@@ -155,6 +156,8 @@ class MultiTracker:
     def update(self, frame: Image) -> dict[TargetId, TrackResult]:
         """Find every target in the next frame.
 
+        A call that fails or is interrupted changes nothing: the same frame can be given again.
+
         Args:
             frame: `(H, W, 3)` uint8, of the size of those before.
 
@@ -165,25 +168,29 @@ class MultiTracker:
             FrameError: the frame's type, shape or size is not that of the first one.
         """
         self._check_frame(frame)
-        self._frame_shape = frame.shape
-        self._frame_index += 1
+        frame_index = self._frame_index + 1 if self._frame_shape else 0
+        # Everything happens to copies, which take the targets' place at the very end.
+        targets = {id: target.copy() for id, target in self._targets.items()}
         looks = [
-            (id, look)
-            for id, target in self._targets.items()
+            (id, target, look)
+            for id, target in targets.items()
             for look in self._following.look_for(target, frame.shape)
         ]
         size = self.settings.batch_size
         batches = (looks[start : start + size] for start in range(0, len(looks), size))
         sights = [sight for batch in batches for sight in self._look(frame, batch)]
-        self.latest = {
-            id: self._judge(id, list(group)) for id, group in groupby(sights, key=lambda sight: sight.target)
+        latest = {
+            id: self._judge(list(group), frame_index)
+            for id, group in groupby(sights, key=lambda sight: sight.id)
         }
         # Where a target was looked for in several places, only the first, on its path, can be remembered.
         first: dict[TargetId, _Sight] = {}
         for sight in sights:
-            first.setdefault(sight.target, sight)
-        self._remember([sight for id, sight in first.items() if self.latest[id].remembered])
-        return dict(self.latest)
+            first.setdefault(sight.id, sight)
+        self._remember([sight for id, sight in first.items() if latest[id].remembered])
+        self._targets, self.latest = targets, latest
+        self._frame_shape, self._frame_index = frame.shape, frame_index
+        return dict(latest)
 
     def state(self) -> TrackerState:
         """All that is known between two frames, without the network: plain arrays, to be pickled.
@@ -227,7 +234,7 @@ class MultiTracker:
         return self
 
     def close(self) -> None:
-        """Let all targets go, and with them all memory but the network's; also at the end of a `with`."""
+        """Let all targets go, as `remove` does; also at the end of a `with`."""
         self._targets.clear()
         self.latest = {}
 
@@ -237,16 +244,16 @@ class MultiTracker:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _look(self, frame: Image, looks: Sequence[tuple[TargetId, Look]]) -> list[_Sight]:
+    def _look(self, frame: Image, looks: Sequence[tuple[TargetId, Target, Look]]) -> list[_Sight]:
         """Pass regions through the network together."""
-        targets = [self._targets[id] for id, _ in looks]
-        windows = [look.window for _, look in looks]
+        windows = [look.window for _, _, look in looks]
         search = self._encode(frame, windows)
-        located = self._network.locate(search, [look.references for _, look in looks])
-        weighed = self._following.weigh(targets, windows, located)
+        located = self._network.locate(search, [look.references for _, _, look in looks])
+        weighed = self._following.weigh([target for _, target, _ in looks], windows, located)
         return [
             _Sight(
                 id,
+                target,
                 Finding(
                     self._to_frame(window, located.boxes_xywh[row], frame),
                     float(located.scores[row]),
@@ -258,7 +265,7 @@ class MultiTracker:
                 row,
                 located.boxes_xywh[row],
             )
-            for row, ((id, _), window) in enumerate(zip(looks, windows, strict=True))
+            for row, ((id, target, _), window) in enumerate(zip(looks, windows, strict=True))
         ]
 
     def _to_frame(self, window: CropWindow, box_xywh: npt.NDArray[np.float32], frame: Image) -> FloatArray:
@@ -269,16 +276,16 @@ class MultiTracker:
             margin_px=self.settings.clip_margin_px,
         )
 
-    def _judge(self, id: TargetId, sights: Sequence[_Sight]) -> TrackResult:
-        target = self._targets[id]
+    def _judge(self, sights: Sequence[_Sight], frame_index: int) -> TrackResult:
+        target = sights[0].target
         verdict = self._following.judge(target, [sight.finding for sight in sights])
         target.box_xywh = verdict.box_xywh
         return TrackResult(
             to_box(verdict.box_xywh),
             verdict.score,
-            self._frame_index,
+            frame_index,
             verdict.remember,
-            id,
+            sights[0].id,
             verdict.presence,
             verdict.state,
         )
@@ -291,7 +298,7 @@ class MultiTracker:
             boxes = np.stack([sight.box_in_crop for sight in together])
             references = self._network.remember(together[0].search, rows, boxes)
             for sight, reference in zip(together, references, strict=True):
-                self._targets[sight.target].memory.add(reference)
+                sight.target.memory.add(reference)
 
     def _free_id(self) -> int:
         while self._next_id in self._targets:
@@ -304,7 +311,7 @@ class MultiTracker:
         if self._targets and frame.shape != self._frame_shape:
             raise FrameError(
                 f"tracking started on {self._frame_shape[1]} x {self._frame_shape[0]} frames; this one is "
-                f"{frame.shape[1]} x {frame.shape[0]}: resize it, or start() again"
+                f"{frame.shape[1]} x {frame.shape[0]}: resize it, or let all targets go and mark them anew"
             )
 
     def _window(self, box_xywh: npt.NDArray[np.floating[Any]]) -> CropWindow:

@@ -48,7 +48,8 @@ def search_windows(
 def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: TrackingSettings) -> FloatArray:
     """Cover the frame with search regions, the one nearest to the last box first.
 
-    Regions overlap so that a target of the box's size lies wholly in at least one.
+    Regions overlap so that a target of the box's size lies wholly in at least one. A box smaller than the
+    tracker ever reports counts as one that it might: the tiles of a box below a pixel would be millions.
 
     Args:
         box_xywh: `(4,)` last box, px of the frame.
@@ -59,7 +60,7 @@ def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: Track
         `(T, 4)` square boxes to cut regions around, px of the frame.
     """
     height, width = frame_shape[:2]
-    size = math.sqrt(float(box_xywh[2] * box_xywh[3]))
+    size = max(math.sqrt(float(box_xywh[2] * box_xywh[3])), settings.clip_margin_px)
     side = settings.search_factor * settings.tile_growth * size
     side = _widest_useful(side, size, frame_shape, settings)
     step = max(side - 2 * size, side / 2)

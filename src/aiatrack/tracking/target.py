@@ -1,16 +1,19 @@
 """State of one followed target and what is said about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Self
 
 from aiatrack.tracking.memory import ReferenceMemory
 
 TargetId = int | str
+AnyId = TypeVar("AnyId", bound=TargetId)
+"""Of a mapping that a user gives: to type checkers, one from `str` is none from `TargetId`."""
 FloatArray = npt.NDArray[np.floating[Any]]
 
 _MOMENTUM = 0.8
@@ -132,6 +135,10 @@ class Target:
     box_xywh: FloatArray
     memory: ReferenceMemory
     watch: Watch
+
+    def copy(self) -> Self:
+        """One that changes on its own. Arrays are shared, as they are replaced and never written to."""
+        return replace(self, memory=self.memory.copy(), watch=replace(self.watch))
 
 
 def to_box(values: Sequence[float] | FloatArray) -> tuple[float, float, float, float]:

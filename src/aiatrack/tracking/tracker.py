@@ -67,6 +67,8 @@ class Tracker:
     def update(self, frame: Image) -> TrackResult:
         """Find the target in the next frame.
 
+        A call that fails or is interrupted changes nothing: the same frame can be given again.
+
         Args:
             frame: `(H, W, 3)` uint8, of the size that `start` was given.
 
@@ -105,7 +107,7 @@ class Tracker:
         return self
 
     def close(self) -> None:
-        """Let the target go, and with it all memory but the network's; also at the end of a `with`."""
+        """Let the target go, as `MultiTracker.remove` does; also at the end of a `with`."""
         self._targets.close()
         self._id = None
 
