@@ -45,6 +45,15 @@ def test_film_cut_between_key_frames_counts_from_its_first_picture(
         np.testing.assert_array_equal(first.image, frame.image)
 
 
+@pytest.mark.parametrize("name", ["film.mkv", "film.mp4", "film.ts"])
+@pytest.mark.filterwarnings("error")
+def test_film_that_begins_late_is_whole(tmp_path: Path, name: str) -> None:
+    film = make_film(tmp_path / name, 50, options={"g": "12", "bf": "0", "sc_threshold": "0"})
+    with open_frames(drop_packets(film, 24)) as frames:
+        assert len(list(frames)) == 26
+    assert not frames.truncated
+
+
 def test_damage_warns_that_frame_numbers_depend_on_the_start(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mkv", 12, codec="mjpeg", pix_fmt="yuvj420p")
     with av.open(str(film)) as container:

@@ -37,6 +37,9 @@ COARSEST_ROUNDED_CLOCK_S = Fraction(1, 1000)
 FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
 """Their packets are stamped in the order of decoding, which B-frames set apart from that of showing."""
 
+FORMATS_TIMED_FROM_ZERO = frozenset({"matroska,webm"})
+"""Their duration counts from the clock's zero, that of the others from the first picture."""
+
 
 class FilmSource(FrameSource):
     """A film file: any container and codec of FFmpeg, 8 bit and deeper, grey, palette or with alpha.
@@ -263,7 +266,8 @@ class FilmSource(FrameSource):
         if expected and not sought:
             self.truncated |= self._packets < expected
         elif len(self._container.streams) == 1 and self._duration_s is not None:
-            self.truncated |= self._end_s < self._duration_s - MAX_MISSING_TAIL_S
+            begins_s = float(self._origin) if self._container.format.name in FORMATS_TIMED_FROM_ZERO else 0.0
+            self.truncated |= begins_s + self._end_s < self._duration_s - MAX_MISSING_TAIL_S
         if self.truncated:
             self._warn(f"the film is cut short: its data end at {self._end_s:.2f} s")
 
