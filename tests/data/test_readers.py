@@ -216,7 +216,9 @@ def test_check_counts_and_names_problems(tmp_path: Path) -> None:
 
 
 def _cutout(path: Path) -> None:
-    cv2.imwrite(str(path), np.full((48, 64, 4), 255, dtype=np.uint8))
+    pixels = np.full((48, 64, 4), 255, dtype=np.uint8)
+    pixels[0, 0, 3] = 0
+    cv2.imwrite(str(path), pixels)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Assemble training runs: data, network, validation by tracking, pictures and logs."""
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from aiatrack.atomic_files import replace_file, write_text
 from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
 from aiatrack.data import SampleBatch, ValidationClip, validation_clips
-from aiatrack.errors import DataError, OutputError, TrainingError
+from aiatrack.errors import OutputError, TrainingError
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
 from aiatrack.paths import is_folder
@@ -30,6 +31,7 @@ from aiatrack.training import (
     TensorBoardLog,
     TrainingPlan,
     TrainingRun,
+    TrainingWarning,
     build_initial_network,
     plan_training,
 )
@@ -44,7 +46,8 @@ def open_training_run(
     """Prepare a run; its `run()` trains.
 
     The folder gets `settings.yaml`, `metrics.jsonl`, TensorBoard logs if that is installed, checkpoints,
-    pictures and weights.
+    pictures and weights. A `TrainingWarning` says if there are no clips for a validation that is wanted, and
+    which settings a run is resumed with that differ from its own.
 
     Args:
         settings: of the run. `init` may name a shipped model.
@@ -54,7 +57,7 @@ def open_training_run(
 
     Raises:
         TrainingError: `resume` without a checkpoint, or a folder with checkpoints without `resume`.
-        DataError: validation is wanted, and there are no clips for it.
+        DataError: a source cannot be read, or a clip for validation cannot be tracked.
         OutputError: the folder cannot be written.
         AiATrackError: whatever is wrong with the settings, the weights to start from, or a package missing.
     """
@@ -144,10 +147,13 @@ def _open_validation(settings: TrainingSettings) -> TrackingValidation | None:
         return None
     clips = validation_clips(settings.data)
     if not clips:
-        raise DataError(
-            "the sources keep no clips for validation: raise data.validation_clip_share, add a source with "
-            "video, or set log.validate_every_steps=0"
+        warnings.warn(
+            "no validation: the sources keep no clips for it; raise data.validation_clip_share or add a "
+            "source with video if you want one",
+            TrainingWarning,
+            stacklevel=3,
         )
+        return None
     return TrackingValidation(settings.model_settings().tracking, clips)
 
 

@@ -42,7 +42,7 @@ def train(
     aiatrack train lite data.sources.0.path=datasets/pack
     aiatrack train lite data.sources.0.path=datasets/pack --resume
     # From shipped weights to your own frames
-    aiatrack train finetune data.sources.0.path=my.json --init lite
+    aiatrack train finetune data.sources.0.path=my.jsonl --init lite
     # The paper's recipe on eight GPUs
     accelerate launch --num_processes 8 -m aiatrack train paper
     ```

@@ -1,6 +1,6 @@
 """Pixels by image id, out of the flat files that the store made, or out of files of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +11,13 @@ import numpy.typing as npt
 from aiatrack.data.annotations import Annotations
 from aiatrack.data.index import SourceIndex
 from aiatrack.errors import DataError
-from aiatrack.paths import is_file
 
 Image = npt.NDArray[np.uint8]
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+_EXIF_MARKS = (b"Exif\0\0", b"eXIf", b"EXIF")
+"""In JPEG, PNG and WebP files that may say how the camera was held."""
 
 
 class ImageBank(Protocol):
@@ -98,16 +102,37 @@ class JoinedImages:
         return self._banks[bank].read(image - int(self._start[bank]))
 
 
+def select_images(paths: Iterable[Path]) -> list[Path]:
+    """Keep image files, by their endings, in the order of their names; hidden ones are not meant."""
+    return sorted(
+        path for path in paths if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
+    )
+
+
 def read_image(path: Path) -> Image | None:
-    """Read an image file as RGB or, with transparency, RGBA; None if it is missing or damaged."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if is_file(path) else None
+    """Read an image file: as RGB, upright, or, where some of it is transparent, as RGBA.
+
+    Returns:
+        None if the file is missing or damaged.
+    """
+    try:
+        data = path.read_bytes()
+        return _decode(data) if data else None
+    except (OSError, ValueError, cv2.error):  # ValueError: a null character in the path
+        return None
+
+
+def _decode(data: bytes) -> Image | None:
+    coded = np.frombuffer(data, dtype=np.uint8)
+    image = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint8 or image.ndim != 3:
+        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    # An alpha channel without a transparent pixel, as screenshots have, makes no cut-out.
+    elif image.shape[2] == 4 and bool((image[..., 3] < 255).any()):
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
+    elif any(mark in data for mark in _EXIF_MARKS):
+        # OpenCV turns images upright only where colours are all that is asked for.
+        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     if image is None:
         return None
-    if image.dtype != np.uint8:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            return None
-    if image.ndim == 2:
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
-    code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -14,6 +14,7 @@ from aiatrack.atomic_files import replace_file
 from aiatrack.data.annotations import Annotations, Clip
 from aiatrack.data.images import read_image
 from aiatrack.data.index import SourceIndex, load_index
+from aiatrack.data.masks import read_mask
 from aiatrack.data.outlines import fit_outline, outline_box_xywh, outline_of_mask
 from aiatrack.paths import exists
 
@@ -21,7 +22,7 @@ Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Called with the source's name, images done and images in all."""
 
-_FORMAT = b"aiatrack flat images 4"
+_FORMAT = b"aiatrack flat images 5"
 _CUTOUT_MARGIN_PX = 3
 _CUTOUT_MIN_SIDE_PX = 20
 _CUTOUTS_PER_TRACK = 8
@@ -37,13 +38,26 @@ def image_detail(image: Image) -> Image:
 
 
 def store_key(annotations: Annotations) -> str:
-    """Name of a source's files in the cache: it changes whenever the annotations do."""
+    """Name of a source's files in the cache: it changes whenever the annotations or the image files do."""
     digest = hashlib.sha256(_FORMAT)
     for clip in annotations.clips:
-        digest.update(f"{clip.name} {[str(p) for p in clip.images]} {clip.masks} {clip.is_video}".encode())
+        digest.update(f"{clip.name!r} {clip.is_video} {clip.frame_numbers.tolist()}".encode())
+        for path in (*clip.images, *(clip.masks or ())):
+            digest.update(f"{str(path)!r} {_file_state(path)}".encode())
         for track in clip.tracks:
-            digest.update(track.boxes_xywh.tobytes() + track.visible.tobytes() + track.label.encode())
+            values = None if track.mask_values is None else track.mask_values.tolist()
+            digest.update(f"{track.label!r} {values}".encode())
+            digest.update(track.boxes_xywh.tobytes() + track.visible.tobytes())
     return f"{annotations.name}-{digest.hexdigest()[:16]}"
+
+
+def _file_state(path: Path | None) -> tuple[int, int] | None:
+    """Size and time of the last change: a file that was copied only now, or replaced, is decoded anew."""
+    try:
+        status = path.stat() if path is not None else None
+    except (OSError, ValueError):  # missing, or a path that cannot be
+        return None
+    return None if status is None else (status.st_size, status.st_mtime_ns)
 
 
 def build_store(
@@ -115,11 +129,11 @@ class _StoreBuilder:
         path = clip.masks[t] if clip.masks is not None else None
         if path is None:
             return None
-        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        mask = read_mask(path)
         if mask is None or mask.shape != image.shape[:2]:
             self.problems.append(f"{path}: not a mask of {image.shape[1]} x {image.shape[0]} pixels")
             return None
-        return np.asarray(mask, dtype=np.uint8)
+        return mask
 
     def _add_image(self, image: Image, clip: int, frame: int) -> int:
         if image.shape[2] == 4 and clip >= 0:

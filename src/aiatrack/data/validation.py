@@ -1,19 +1,22 @@
 """Clips kept from training, on which a tracker is run to choose among weights."""
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.boxes import check_box_xywh
 from aiatrack.config.data import DataSettings
 from aiatrack.data.corpus import clip_part
 from aiatrack.data.images import ImageBank
 from aiatrack.data.index import SourceIndex
 from aiatrack.data.sources import WeightedSource, read_sources, store_sources
 from aiatrack.data.store import Progress
+from aiatrack.errors import BoxError, DataError
 
 _LEAST_FRAMES = 12
 _LEAST_VISIBLE = 0.5
@@ -24,7 +27,7 @@ class ValidationClip:
     """One target in one clip.
 
     Attributes:
-        name: source and clip.
+        name: source and clip, and a number behind them where several have this name.
         boxes_xywh: `(T, 4)` float32, px; NaN where the target is absent. It is there in frame 0.
     """
 
@@ -38,7 +41,7 @@ class ValidationClip:
 
     def frames(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Return the T frames one by one, `(H, W, 3)` uint8 RGB."""
-        return (np.array(self._images.read(int(image))) for image in self._ids)
+        return (np.array(self._images.read(int(image))[..., :3]) for image in self._ids)
 
 
 def validation_clips(
@@ -58,11 +61,11 @@ def validation_clips(
         progress: told of images decoded while the store is made, which happens once.
 
     Raises:
-        DataError: there is no source, or one cannot be read.
+        DataError: there is no source, one cannot be read, or a clip cannot be tracked from its first frame.
     """
     sources = read_sources(settings)
     images, indexes = store_sources(sources, settings, progress)
-    found: list[ValidationClip] = []
+    found: dict[str, ValidationClip] = {}
     first_image = 0
     for source, index in zip(sources, indexes, strict=True):
         ours = [clip for clip in _clips(source, index) if len(clip[1]) >= _LEAST_FRAMES]
@@ -70,13 +73,26 @@ def validation_clips(
         ours.sort(key=lambda clip: -int(np.isfinite(clip[2][:, 0]).sum()))
         for name, rows, boxes in ours[: math.ceil(clips_per_source * min(source.weight, 1.0))]:
             kept = _thinned(len(rows), frames_max)
-            found.append(
-                ValidationClip(
-                    f"{source.annotations.name}/{name}", boxes[kept], images, first_image + rows[kept]
-                )
-            )
+            full_name = _name_of_its_own(f"{source.annotations.name}/{name}", found)
+            clip = ValidationClip(full_name, boxes[kept], images, first_image + rows[kept])
+            _check_start(clip)
+            found[full_name] = clip
         first_image += len(index.image_offset)
-    return tuple(found)
+    return tuple(found.values())
+
+
+def _name_of_its_own(name: str, taken: Container[str]) -> str:
+    numbered = (f"{name} ({number})" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
+
+
+def _check_start(clip: ValidationClip) -> None:
+    """Find out now, and not after hours of training, that a tracker cannot start."""
+    height, width = next(clip.frames()).shape[:2]
+    try:
+        check_box_xywh(clip.boxes_xywh[0], width, height)
+    except BoxError as error:
+        raise DataError(f"validation cannot start in clip {clip.name}: {error}; correct it") from error
 
 
 _Found = tuple[str, npt.NDArray[np.int64], npt.NDArray[np.float32]]
@@ -97,9 +113,18 @@ def _clips(source: WeightedSource, index: SourceIndex) -> Iterator[_Found]:
         place_of: dict[int, int] = {int(row): place for place, row in enumerate(rows)}
         places = [place_of[int(image)] for image in index.object_image[objects]]
         boxes[places] = index.object_box_xywh[objects]
-        start = min(places)
-        if np.isfinite(boxes[start:, 0]).mean() >= _LEAST_VISIBLE:
+        boxes[~_marks_a_part(boxes, index.image_size[rows])] = np.nan
+        visible = np.isfinite(boxes[:, 0])
+        start = int(visible.argmax())
+        if visible[start:].mean() >= _LEAST_VISIBLE:
             yield str(index.clip_name[clip]), rows[start:].astype(np.int64), boxes[start:]
+
+
+def _marks_a_part(boxes_xywh: npt.NDArray[Any], image_sizes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each box has an area, and some of it within its image as far as its size is known."""
+    low, sides = boxes_xywh[:, :2], boxes_xywh[:, 2:]
+    inside = (low < image_sizes) | (image_sizes == 0)
+    return np.asarray(((sides > 0) & (low + sides > 0) & inside).all(axis=1))
 
 
 def _thinned(count: int, most: int) -> npt.NDArray[Any]:

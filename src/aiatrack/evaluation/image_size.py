@@ -1,4 +1,4 @@
-"""Width and height of a picture without decoding it."""
+"""Width and height of a picture, upright as it is tracked in, mostly without decoding it."""
 
 import struct
 from pathlib import Path
@@ -11,11 +11,12 @@ from aiatrack.errors import DataError
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8"
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_EXIF_MARKER = 0xE1
 _JPEG_LONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def read_image_size(path: Path) -> tuple[int, int]:
-    """Read width and height in pixels; from the header of JPEG and PNG files, else by decoding.
+    """Read width and height in pixels; from the header of JPEG and PNG files without EXIF, else by decoding.
 
     Raises:
         DataError: the file is missing or no picture.
@@ -27,7 +28,7 @@ def read_image_size(path: Path) -> tuple[int, int]:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     if size is not None:
         return size
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise DataError(f"{path} is not a picture that can be read")
     return image.shape[1], image.shape[0]
@@ -37,8 +38,7 @@ def _size_from_header(stream: BinaryIO) -> tuple[int, int] | None:
     start = stream.read(8)
     try:
         if start == _PNG_SIGNATURE:
-            width, height = struct.unpack(">II", stream.read(16)[8:])
-            return width, height
+            return _png_size(stream)
         if start.startswith(_JPEG_SIGNATURE):
             stream.seek(2)
             return _jpeg_size(stream)
@@ -47,13 +47,24 @@ def _size_from_header(stream: BinaryIO) -> tuple[int, int] | None:
     return None
 
 
+def _png_size(stream: BinaryIO) -> tuple[int, int] | None:
+    """Read the first chunk, and walk on to the pixels; none if EXIF is met, which may turn the picture."""
+    width, height = struct.unpack(">II", stream.read(16)[8:])
+    stream.seek(9, 1)
+    while True:
+        length, kind = struct.unpack(">I4s", stream.read(8))
+        if kind in (b"eXIf", b"IDAT"):
+            return None if kind == b"eXIf" else (width, height)
+        stream.seek(length + 4, 1)
+
+
 def _jpeg_size(stream: BinaryIO) -> tuple[int, int] | None:
-    """Walk from marker to marker up to the one that starts a frame."""
+    """Walk from marker to marker up to the one that starts a frame; none if EXIF is met before it."""
     while True:
         mark, kind = struct.unpack(">BB", stream.read(2))
         while kind == 0xFF:  # markers may be padded
             (kind,) = struct.unpack(">B", stream.read(1))
-        if mark != 0xFF:
+        if mark != 0xFF or kind == _EXIF_MARKER:
             return None
         if kind in _JPEG_LONE_MARKERS:
             continue

@@ -1,5 +1,6 @@
 """Losses, one step, the loop, resume."""
 
+from aiatrack.training.changes import TrainingWarning
 from aiatrack.training.checkpoints import CheckpointFolder, load_checkpoint
 from aiatrack.training.ema import AveragedNetwork
 from aiatrack.training.initialization import build_initial_network
@@ -25,6 +26,7 @@ __all__ = [
     "TrackingObjective",
     "TrainingPlan",
     "TrainingRun",
+    "TrainingWarning",
     "Validation",
     "build_initial_network",
     "giou_loss",

@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from aiatrack.data import SampleBatch
 from aiatrack.errors import OutputError, TrainingError
 from aiatrack.model import AiATrack, save_weights
 from aiatrack.training.acceleration import first_process_says
+from aiatrack.training.changes import TrainingWarning, list_changes
 from aiatrack.training.checkpoints import CheckpointFolder, save_atomically
 from aiatrack.training.losses import LossReport
 from aiatrack.training.meter import TrainingMeter
@@ -64,10 +66,11 @@ class TrainingRun:
         self._accelerator = self.trainee.accelerator
         self._meter = TrainingMeter(self._accelerator)
         self._last_saved_step = -1
+        self._last_validated_step = 0
         self._last_saved_at = time.monotonic()
 
     def resume(self) -> bool:
-        """Go back to the newest checkpoint in the folder.
+        """Go back to the newest checkpoint in the folder; warns of settings that have changed since.
 
         Returns:
             Whether there was one.
@@ -80,10 +83,18 @@ class TrainingRun:
             return False
         self.trainee.restore(state)
         self.best_score = state["best_score"]
+        self._last_validated_step = state.get("last_validated_step", self.trainee.step)
         if len(state["meter"]) == self._accelerator.num_processes:
             self._meter.restore(state["meter"][self._accelerator.process_index])
         self._last_saved_step = self.trainee.step
+        self._warn_of_changes(TrainingSettings.parse(state["settings"], origin="checkpoint"))
         return True
+
+    def _warn_of_changes(self, saved: TrainingSettings) -> None:
+        changes = list_changes(saved, self.settings)
+        if changes and self._accelerator.is_main_process:
+            message = f"resuming with other settings than those of step {self.trainee.step}: "
+            warnings.warn(message + ", ".join(changes), TrainingWarning, stacklevel=3)
 
     def run(self) -> RunSummary:
         """Train up to the last step of the settings.
@@ -99,6 +110,9 @@ class TrainingRun:
     def _run(self) -> RunSummary:
         started = time.monotonic()
         self._tell(lambda observer: observer.on_start(self.trainee.step, self.settings.steps))
+        if self._validation_is_due():  # the checkpoint was written before it, and the run ended during it
+            self._validate()
+            self.save()
         batches = self._open_batches() if self.trainee.step < self.settings.steps else iter(())
         while self.trainee.step < self.settings.steps:
             self._after_step(*self._train_step(batches))
@@ -140,7 +154,12 @@ class TrainingRun:
 
     def _state(self) -> dict[str, Any]:
         meters = gather_object([self._meter.state()])
-        return {**self.trainee.state(), "meter": meters, "best_score": self.best_score}
+        return {
+            **self.trainee.state(),
+            "meter": meters,
+            "best_score": self.best_score,
+            "last_validated_step": self._last_validated_step,
+        }
 
     def _open_batches(self) -> Iterator[SampleBatch]:
         # A data loader draws a seed when it starts, and a resumed run starts it once more than others.
@@ -183,13 +202,21 @@ class TrainingRun:
             self._tell(lambda observer: observer.on_metrics(self.trainee.step, metrics))
         if self._is_due(log.pictures_every_steps):
             self._write_pictures(batch, report)
-        if self._is_due(log.validate_every_steps):
-            self._validate()
-        if self._is_due(log.checkpoint_every_steps) or self._minutes_are_up():
+        saves = self._is_due(log.checkpoint_every_steps) or self._minutes_are_up()
+        if saves:
             self.save()
+        if self._validation_is_due():  # after saving: it takes long, and may fail
+            self._validate()
+            if saves:
+                self.save()
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.trainee.step % every == 0
+
+    def _validation_is_due(self) -> bool:
+        if self._surroundings.validate is None or self._last_validated_step == self.trainee.step:
+            return False
+        return self._is_due(self.settings.log.validate_every_steps)
 
     def _minutes_are_up(self) -> bool:
         """Whether it is time for a checkpoint; looked at where metrics are logged."""
@@ -209,15 +236,14 @@ class TrainingRun:
         self._tell(lambda observer: observer.on_file(self.trainee.step, path))
 
     def _validate(self) -> None:
-        if self._surroundings.validate is None:
-            return
         better = False
-        if self._accelerator.is_main_process:
+        if self._accelerator.is_main_process and self._surroundings.validate is not None:
             with untouched_random_streams():
                 scores = self._surroundings.validate(self.trainee.best_network.eval())
             self.trainee.network.train()
             self._tell(lambda observer: observer.on_scores(self.trainee.step, scores))
             better = self._is_better(scores)
+        self._last_validated_step = self.trainee.step
         if first_process_says(self._accelerator, better):
             self._keep_best()
 

@@ -158,7 +158,8 @@ class Trainee:
         """
         settings = TrainingSettings.parse(state["settings"], origin="checkpoint")
         saved = settings.model_settings()
-        if saved.network != self.network.settings:
+        # Dropout has no weights: it may differ.
+        if saved.network.replace(dropout=self.network.settings.dropout) != self.network.settings:
             raise TrainingError(
                 f"the checkpoint is of another network ({saved.name}) than these settings describe: "
                 "resume with its own settings, or start in another folder"

@@ -2,16 +2,20 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
-from aiatrack.paths import is_folder
+from aiatrack.paths import is_file, is_folder
 
 _TRACK_KEYS = ("track_id", "instance_id")
+_FRAME_KEYS = ("frame_id", "frame_index")
+_LARGEST_PX = 1e9
 
 
 def read_coco(path: Path, split: str | None = None) -> Annotations:
@@ -34,68 +38,119 @@ def read_coco(path: Path, split: str | None = None) -> Annotations:
         [path / name, path / "images" / name] if is_folder(path) else [path.parent, path.parent / "images"]
     )
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
         images, rows = content["images"], content["annotations"]
         labels = {row["id"]: str(row["name"]) for row in content.get("categories", [])}
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        if not (isinstance(images, list) and isinstance(rows, list)):
+            raise TypeError("images and annotations must be lists")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{file}: expected COCO's JSON with images, annotations and categories: {error!r}"
         ) from error
-    folder = _folder_with(images, folders)
-    reader = _CocoReader(folder, labels, rows)
+    reader = _CocoReader(labels, images, rows)
     source = f"coco-{name}" if is_folder(path) else file.stem
-    return reader.read(source, images)
+    return reader.read(source, folders)
 
 
 def _folder_with(images: list[dict[str, Any]], folders: list[Path]) -> Path:
     for folder in folders:
-        if images and (folder / str(images[0].get("file_name"))).is_file():
+        if images and is_file(folder / images[0]["file_name"]):
             return folder
     return folders[0]
 
 
+def _first(row: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    """The first of some values that is given, and not null."""
+    return next((row[key] for key in keys if row.get(key) is not None), None)
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a value can say which one it is: a number or a text."""
+    return isinstance(value, int | float | str)
+
+
+def _is_box(box: Any) -> bool:
+    numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(n, int | float) for n in box)
+    return numbers and all(abs(n) < _LARGEST_PX for n in box) and all(n > 0 for n in box[2:])
+
+
 class _CocoReader:
-    """Groups annotations by image, and images by video."""
+    """Groups annotations by image, and images by video; what cannot be used is named and left out."""
 
-    def __init__(self, folder: Path, labels: dict[int, str], rows: list[dict[str, Any]]) -> None:
-        self.folder, self.labels = folder, labels
+    def __init__(self, labels: dict[Any, str], images: list[Any], rows: list[Any]) -> None:
+        self.labels = labels
         self.problems: list[str] = []
+        self.images = self._without_problems("image", images, self._problem_of_image)
+        self.known = {image["id"] for image in self.images}
         self.rows_of: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-        for row in rows:
-            box = row.get("bbox")
-            if row.get("iscrowd"):
-                continue
-            if not isinstance(box, list) or len(box) != 4 or min(box[2:]) <= 0:
-                self.problems.append(f"annotation {row.get('id')}: bbox {box} is not four numbers x, y, w, h")
-                continue
-            self.rows_of[row.get("image_id")].append(row)
+        for row in self._without_problems("annotation", rows, self._problem_of_row):
+            if not row.get("iscrowd"):
+                self.rows_of[row["image_id"]].append(row)
 
-    def read(self, name: str, images: list[dict[str, Any]]) -> Annotations:
+    def _without_problems(
+        self, kind: str, entries: list[Any], problem_of: Callable[[dict[str, Any]], str]
+    ) -> list[dict[str, Any]]:
+        kept = []
+        for entry in entries:
+            if not isinstance(entry, dict):
+                self.problems.append(f"{kind}s: expected objects, got {entry!r:.80}")
+            elif problem := problem_of(entry):
+                self.problems.append(f"{kind} {entry.get('id')}: {problem}")
+            else:
+                kept.append(entry)
+        return kept
+
+    def _problem_of_image(self, image: dict[str, Any]) -> str:
+        if not isinstance(image.get("file_name"), str) or not _is_name(image.get("id")):
+            return "no file_name or id"
+        video = image.get("video_id")
+        return "" if video is None or _is_name(video) else f"video_id {video!r:.80} is no number or text"
+
+    def _problem_of_row(self, row: dict[str, Any]) -> str:
+        if not (_is_box(row.get("bbox")) or row.get("iscrowd")):
+            return f"bbox {row.get('bbox')!r:.80} is not four numbers x, y, w, h"
+        for key in (*_TRACK_KEYS, "category_id"):
+            if row.get(key) is not None and not _is_name(row[key]):
+                return f"{key} {row[key]!r:.80} is no number or text"
+        image = row.get("image_id")
+        return "" if _is_name(image) and image in self.known else f"there is no image {image!r:.80}"
+
+    def read(self, name: str, folders: list[Path]) -> Annotations:
+        folder = _folder_with(self.images, folders)
         groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-        for image in images:
-            if "file_name" not in image or "id" not in image:
-                self.problems.append(f"image {image.get('id')}: no file_name or id")
-                continue
+        for image in self.images:
             video = image.get("video_id")
             groups[("image", image["id"]) if video is None else ("video", video)].append(image)
-        clips = [self._clip(key, group) for key, group in groups.items()]
-        return Annotations(name, tuple(clips), tuple(self.problems))
+        clips = [self._clip(key, group, folder) for key, group in groups.items()]
+        return Annotations(name, tuple(clip for clip in clips if clip.images), tuple(self.problems))
 
-    def _clip(self, key: tuple[str, Any], images: list[dict[str, Any]]) -> Clip:
+    def _in_order(self, images: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+        """Frames of a video by their numbers, or as they come where none is given."""
+        if all(_first(image, _FRAME_KEYS) is None for image in images):
+            return list(enumerate(images))
+        frames = []
+        for image in images:
+            try:
+                frames.append((parse_frame_number(_first(image, _FRAME_KEYS)), image))
+            except ValueError as error:
+                self.problems.append(f"image {image['id']}: {error}; it is left out")
+        return sorted(frames, key=lambda frame: frame[0])
+
+    def _clip(self, key: tuple[str, Any], images: list[dict[str, Any]], folder: Path) -> Clip:
         is_video = key[0] == "video"
-        images = sorted(images, key=lambda image: image.get("frame_id", image.get("frame_index", 0)))
-        numbers = [image.get("frame_id", image.get("frame_index", t)) for t, image in enumerate(images)]
+        frames = self._in_order(images) if is_video else list(enumerate(images))
         boxes: dict[Any, Any] = {}
         labels: dict[Any, str] = {}
-        for t, image in enumerate(images):
+        for t, (_, image) in enumerate(frames):
             for row in self.rows_of[image["id"]]:
-                track = next((row[name] for name in _TRACK_KEYS if name in row), None)
-                identity = (track,) if is_video and track is not None else (t, row.get("id"), len(boxes))
-                boxes.setdefault(identity, np.full((len(images), 4), np.nan, np.float32))[t] = row["bbox"]
+                track = _first(row, _TRACK_KEYS)
+                identity = (track,) if is_video and track is not None else (t, len(boxes))
+                boxes.setdefault(identity, np.full((len(frames), 4), np.nan, np.float32))[t] = row["bbox"]
                 labels[identity] = self.labels.get(row.get("category_id", -1), "")
         tracks = tuple(
             Track(b, np.isfinite(b).all(axis=1), labels[identity]) for identity, b in boxes.items()
         )
         name = f"video {key[1]}" if is_video else str(images[0]["file_name"])
-        files = [self.folder / image["file_name"] for image in images]
-        return Clip(name, files, np.array(numbers, dtype=np.int64), tracks, is_video=is_video)
+        files = [folder / image["file_name"] for _, image in frames]
+        numbers = np.array([number for number, _ in frames], dtype=np.int64)
+        return Clip(name, files, numbers, tracks, is_video=is_video)

@@ -1,8 +1,9 @@
 """Reader of annotations as JSON lines: one image a line, the project's own layout.
 
 A line: `{"image": path from the file's folder, "width", "height": px, "boxes": [[x, y, w, h], ...],
-"labels": [...], "mask": path of an 8-bit PNG or null (value k marks boxes[k - 1]), "video": id or null,
-"frame": number or null}`. In a video, `boxes[0]` is one object as long as its label stays the same.
+"labels": [...], "mask": path of an 8-bit PNG or null (value or palette index k marks boxes[k - 1]),
+"video": id or null, "frame": number or null}`. In a video, `boxes[0]` is one object as long as its label
+stays the same.
 """
 
 import json
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
 
 _FIELDS = ("image", "boxes")
+_NO_NUMBER = "has no frame number, which other frames of its video have; it is left out"
 
 
 def read_json_lines(path: Path, *, identity: bool = True) -> Annotations:
@@ -29,44 +33,85 @@ def read_json_lines(path: Path, *, identity: bool = True) -> Annotations:
         DataError: the file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read annotations {path}: {error}") from error
     videos: dict[str, list[dict[str, Any]]] = defaultdict(list)
     problems = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not `splitlines`, which also splits at separators that JSON allows within a text.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        row = _parse_row(line)
-        if isinstance(row, str):
-            problems.append(f"{path.name}, line {number}: {row}")
+        try:
+            row = _parse_row(line)
+        except ValueError as error:
+            problems.append(f"{path.name}, line {number}: {error}")
             continue
+        row["line"] = number
         is_frame = identity and row.get("video") is not None
         videos[f"{row['video']}" if is_frame else f"{row['image']}"].append(row)
-    clips = tuple(_build_clip(name, rows, path.parent, identity) for name, rows in videos.items())
-    return Annotations(path.stem, clips, tuple(problems))
+    if not videos and _is_coco(text):
+        raise DataError(f"{path}: expected an object a line; this looks like COCO's JSON: set layout=coco")
+    clips = []
+    for name, rows in videos.items():
+        is_video = identity and rows[0].get("video") is not None
+        ordered, unnumbered = _in_order(rows) if is_video else (rows, [])
+        problems += [f"{path.name}, line {row['line']}: {_NO_NUMBER}" for row in unnumbered]
+        clips.append(_build_clip(name, ordered, path.parent, is_video))
+    return Annotations(path.stem, tuple(clips), tuple(problems))
 
 
-def _parse_row(line: str) -> dict[str, Any] | str:
+def _is_coco(text: str) -> bool:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and "images" in content
+
+
+def _parse_row(line: str) -> dict[str, Any]:
+    """Return the row with its boxes as an array and its frame as a number or None.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        return f"not JSON: {error.msg}"
+        raise ValueError(f"not JSON: {error.msg}") from error
     if not isinstance(row, dict) or any(field not in row for field in _FIELDS):
-        return f"expected an object with {' and '.join(_FIELDS)}"
-    try:
-        boxes = np.asarray(row["boxes"], dtype=np.float32).reshape(-1, 4)
-    except (TypeError, ValueError):
-        return "boxes must be lists of four numbers x, y, width, height"
-    row["boxes"] = boxes
+        raise ValueError(f"expected an object with {' and '.join(_FIELDS)}")
+    if not isinstance(row["image"], str):
+        raise ValueError(f"image must be a path, got {row['image']!r:.80}")
+    for field, kind, words in (("mask", str, "a path"), ("labels", list, "a list")):
+        if row.get(field) is not None and not isinstance(row[field], kind):
+            raise ValueError(f"{field} must be {words} or null, got {row[field]!r:.80}")
+    row["frame"] = None if row.get("frame") is None else parse_frame_number(row["frame"])
+    row["boxes"] = _parse_boxes(row["boxes"])
     return row
 
 
-def _build_clip(name: str, rows: list[dict[str, Any]], folder: Path, identity: bool) -> Clip:
-    is_video = identity and rows[0].get("video") is not None
-    if is_video:
-        rows = sorted(rows, key=lambda row: row.get("frame") or 0)
-    frames = np.array([row.get("frame") or index for index, row in enumerate(rows)], dtype=np.int64)
+def _parse_boxes(boxes: Any) -> npt.NDArray[np.float32]:
+    try:
+        numbers = np.asarray(boxes, dtype=np.float32)
+        if numbers.size and numbers.shape[-1:] != (4,):
+            raise ValueError(f"got an array of shape {numbers.shape}")
+        return numbers.reshape(-1, 4)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError("boxes must be lists of four numbers x, y, width, height") from error
+
+
+def _in_order(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Frames of a video by their numbers, or as they come where none has one; and those that lack theirs."""
+    numbered = [row for row in rows if row["frame"] is not None]
+    if not numbered:
+        return [{**row, "frame": index} for index, row in enumerate(rows)], []
+    unnumbered = [row for row in rows if row["frame"] is None]
+    return sorted(numbered, key=lambda row: int(row["frame"])), unnumbered
+
+
+def _build_clip(name: str, rows: list[dict[str, Any]], folder: Path, is_video: bool) -> Clip:
+    frames = np.array([row["frame"] or 0 for row in rows], dtype=np.int64)
     masks = [folder / row["mask"] if row.get("mask") else None for row in rows]
     tracks = _first_box_tracks(rows) if is_video else []
     for index, row in enumerate(rows):

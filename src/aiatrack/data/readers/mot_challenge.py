@@ -1,11 +1,12 @@
 """Reader of MOTChallenge: `<sequence>/img1/000001.jpg` and `<sequence>/gt/gt.txt`."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from aiatrack.data.annotations import Annotations, Clip, Track
-from aiatrack.data.numbered_files import NumberedFiles
+from aiatrack.data.images import select_images
 from aiatrack.data.reachable import check_reachable
 from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError
@@ -14,9 +15,10 @@ _LEAST_VISIBILITY = 0.25
 
 
 def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
-    """Read rows of frame, id, left, top, width, height, flag, class, visibility; all counts are from 1.
+    """Read rows of frame, id, left, top, width, height, flag, class, visibility; pixels count from 1.
 
-    Rows with flag 0 are passed over; an object less than a quarter visible counts as not visible.
+    A frame is the image with its number at the end of its name. Rows with flag 0 are passed over; an object
+    less than a quarter visible counts as not visible, one whose visibility is unknown (-1) as visible.
 
     Args:
         path: one sequence, or a folder of them.
@@ -30,34 +32,55 @@ def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
     files = sorted(root.glob("**/gt/gt.txt"))
     if not files:
         raise DataError(f"{root}: expected MOTChallenge sequences with gt/gt.txt, found none")
-    clips, problems = [], []
+    clips: list[Clip] = []
+    problems: list[str] = []
     for file in files:
         try:
-            clips.append(_read_clip(file))
+            clips.append(_read_clip(file, problems))
         except DataError as error:
             problems.append(str(error))
     return Annotations(path.name, tuple(clips), tuple(problems))
 
 
-def _read_clip(file: Path) -> Clip:
+def _read_clip(file: Path, problems: list[str]) -> Clip:
     folder = file.parent.parent
     rows = read_numbers(file, _columns(file))
-    images = sorted((folder / "img1").glob("*.*"))
-    if not images or not len(rows):
-        raise DataError(f"{folder}: expected images in img1 and rows in gt/gt.txt; it is left out")
-    files = NumberedFiles(images[0].parent, len(images), digits=len(images[0].stem), suffix=images[0].suffix)
-    rows = rows[(rows[:, 0] >= 1) & (rows[:, 0] <= len(images))]
+    images = _numbered_images(folder / "img1", problems)
+    numbers = np.array(list(images), dtype=np.int64)
+    has_image = np.isin(rows[:, 0], numbers)
+    if not has_image.any():
+        raise DataError(
+            f"{folder}: expected rows in gt/gt.txt, and in img1 images named by their frame numbers, such as "
+            "000001.jpg; it is left out"
+        )
+    if not has_image.all():
+        problems.append(f"{file}: {(~has_image).sum()} rows are of frames without an image in img1")
+    rows = rows[has_image]
     rows = rows[rows[:, 6] != 0] if rows.shape[1] > 6 else rows
     tracks = []
     for identity in np.unique(rows[:, 1]):
         own = rows[rows[:, 1] == identity]
         boxes = np.full((len(images), 4), np.nan, dtype=np.float32)
-        frames = own[:, 0].astype(np.int64) - 1
-        boxes[frames] = own[:, 2:6] - (1, 1, 0, 0)
+        places = np.searchsorted(numbers, own[:, 0])
+        boxes[places] = own[:, 2:6] - (1, 1, 0, 0)
         visible = np.zeros(len(images), dtype=np.bool_)
-        visible[frames] = own[:, 8] >= _LEAST_VISIBILITY if rows.shape[1] > 8 else True
+        visible[places] = (own[:, 8] >= _LEAST_VISIBILITY) | (own[:, 8] < 0) if rows.shape[1] > 8 else True
         tracks.append(Track(boxes, visible, str(int(own[0, 7])) if rows.shape[1] > 7 else ""))
-    return Clip(folder.name, files, np.arange(len(images)), tuple(tracks), is_video=True)
+    return Clip(folder.name, list(images.values()), numbers, tuple(tracks), is_video=True)
+
+
+def _numbered_images(folder: Path, problems: list[str]) -> dict[int, Path]:
+    """Images by their frame numbers, which rise."""
+    images: dict[int, Path] = {}
+    for path in select_images(folder.glob("*")):
+        digits = re.search(r"[0-9]{1,18}$", path.stem)
+        if digits is None:
+            problems.append(f"{path}: no frame number in its name; it is left out")
+        elif (number := int(digits[0])) in images:
+            problems.append(f"{path}: {images[number].name} is of the same frame; it is left out")
+        else:
+            images[number] = path
+    return dict(sorted(images.items()))
 
 
 def _columns(file: Path) -> int:

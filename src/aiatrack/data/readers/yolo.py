@@ -3,23 +3,31 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.images import read_image, select_images
 from aiatrack.data.reachable import check_reachable
 from aiatrack.errors import DataError
 from aiatrack.paths import is_file
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+_LEAST, _LARGEST = -0.1, 1.1
+"""Shares of an image may go a little beyond its border; further away, a number is no share."""
+_EXPECTED = (
+    "expected a class and four numbers or a polygon, in shares of the image, or a pose of the shape that "
+    "kpt_shape in data.yaml says"
+)
 
 
 def read_yolo(path: Path, split: str | None = None) -> Annotations:
     """Read rows of `class centre_x centre_y width height`, or `class x1 y1 x2 y2 ...` polygons, in shares.
 
+    Rows of poses, a box and then its points, need the `kpt_shape` of a `data.yaml` in the folder.
+
     Args:
-        path: folder that holds `images` and `labels`.
+        path: folder that holds `images` and `labels`, and perhaps `data.yaml`.
         split: folder below both, such as `train`; all if not given.
 
     Raises:
@@ -27,13 +35,14 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
     """
     root = path / "images" / (split or "")
     check_reachable(root)
-    images = sorted(file for file in root.rglob("*") if file.suffix.lower() in _SUFFIXES)
+    images = select_images(root.rglob("*"))
     if not images:
         raise DataError(f"{root}: expected images of a YOLO folder, found none")
+    pose_numbers = _pose_numbers(path / "data.yaml")
     clips, problems = [], []
     for image in images:
         labels = path / "labels" / image.relative_to(path / "images").with_suffix(".txt")
-        clip = _read_still(image, labels, str(image.relative_to(path / "images")))
+        clip = _read_still(image, labels, str(image.relative_to(path / "images")), pose_numbers)
         if isinstance(clip, str):
             problems.append(clip)
         else:
@@ -41,33 +50,57 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
     return Annotations(path.name, tuple(clips), tuple(problems))
 
 
-def _read_still(image: Path, labels: Path, name: str) -> Clip | str:
+def _pose_numbers(path: Path) -> int | None:
+    """How many numbers the points of a pose are, by `kpt_shape: [points, numbers each]`; None if not said."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        points, each = content["kpt_shape"]
+        return int(points) * int(each)
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None
+
+
+def _read_still(image: Path, labels: Path, name: str, pose_numbers: int | None) -> Clip | str:
     if not is_file(labels):
         return f"{labels}: missing; {image.name} is left out"
-    pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
+    pixels = read_image(image)
     if pixels is None:
         return f"{image}: not an image"
     sides = np.array(pixels.shape[1::-1], dtype=np.float64)
     tracks = []
-    for number, line in enumerate(labels.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    try:
+        lines = labels.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        return f"{labels}: cannot be read: {error.strerror}; {image.name} is left out"
+    for number, line in enumerate(lines, start=1):
         try:
-            box = _box(np.array(line.split()[1:], dtype=np.float64))
+            box = _box(line.split()[1:], pose_numbers)
         except ValueError:
-            return f"{labels}, line {number}: expected a class and four numbers or a polygon; left out"
+            return f"{labels}, line {number}: {_EXPECTED}; {image.name} is left out"
         if box is not None:
             scaled = (box.reshape(2, 2) * sides).reshape(1, 4).astype(np.float32)
             tracks.append(Track(scaled, np.ones(1, dtype=np.bool_), line.split()[0]))
     return Clip(name, [image], np.zeros(1, dtype=np.int64), tuple(tracks))
 
 
-def _box(values: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """The xywh box of one row in shares; None for an empty row."""
-    if len(values) == 0:
+def _box(words: list[str], pose_numbers: int | None) -> npt.NDArray[Any] | None:
+    """The xywh box of one row in shares; None for an empty row.
+
+    Raises:
+        ValueError: it cannot be told what the row is.
+    """
+    if not words:
         return None
+    values = np.array(words, dtype=np.float64)
+    if pose_numbers is not None and len(values) == 4 + pose_numbers:
+        values = values[:4]
+    if not ((values >= _LEAST) & (values <= _LARGEST)).all():
+        raise ValueError("shares are expected")
     if len(values) == 4:
         return np.concatenate((values[:2] - values[2:] / 2, values[2:]))
-    points = values.reshape(-1, 2)
-    if len(points) < 3:
+    # Trackers write a box, its score and a whole number, its identity: as many numbers as a triangle.
+    if len(values) < 6 or (len(values) == 6 and words[-1].isdecimal()):
         raise ValueError("a polygon has at least three points")
+    points = values.reshape(-1, 2)
     low = points.min(axis=0)
     return np.concatenate((low, points.max(axis=0) - low))

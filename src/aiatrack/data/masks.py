@@ -1,0 +1,60 @@
+"""Mask images: which object each pixel belongs to."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.paths import is_file
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
+    """Read the values of a mask, `(H, W)`: indices of a PNG with a palette, else grey levels.
+
+    As boxes are, masks are in the coordinates of the image turned upright.
+
+    Returns:
+        None if the file is missing or damaged.
+    """
+    try:
+        palette = _read_palette(path) if is_file(path) else None
+    except (OSError, ValueError, struct.error):
+        return None
+    if palette is not None:
+        colours = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        return None if colours is None else _indices(colours[..., ::-1], palette)
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if is_file(path) else None
+    return None if mask is None else np.asarray(mask, dtype=np.uint8)
+
+
+def _read_palette(path: Path) -> npt.NDArray[np.uint8] | None:
+    """The `(N, 3)` RGB colours of a PNG's palette: OpenCV gives the colours, and not the indices."""
+    with path.open("rb") as file:
+        if file.read(8) != _PNG_START:
+            return None
+        kind = b""
+        while kind != b"IDAT":
+            length, kind = struct.unpack(">I4s", file.read(8))
+            content = file.read(length) if kind in (b"IHDR", b"PLTE") else b""
+            if kind == b"IHDR" and content[9:10] != b"\x03":  # not of colours from a palette
+                return None
+            if kind == b"PLTE":
+                return np.frombuffer(content, np.uint8).reshape(-1, 3)
+            file.seek(4 if content else length + 4, 1)
+    return None
+
+
+def _indices(colours_rgb: npt.NDArray[Any], palette: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Where a colour is in the palette twice, as the black of unused entries often is, the first counts."""
+    known, first = np.unique(_packed(palette), return_index=True)
+    places = np.searchsorted(known, _packed(colours_rgb))
+    return np.asarray(first[np.minimum(places, len(known) - 1)], dtype=np.uint8)
+
+
+def _packed(colours: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return np.asarray(colours.astype(np.int64) @ (65536, 256, 1))

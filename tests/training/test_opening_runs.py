@@ -1,0 +1,98 @@
+"""Runs as the command line opens them: recipe, data on disk, validation by tracking."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from training_samples import tiny_settings
+
+from aiatrack.api.training import open_training_run
+from aiatrack.config import load_recipe
+from aiatrack.data import validation_clips
+from aiatrack.errors import DataError
+from aiatrack.training import TrainingWarning
+
+
+def _write_source(folder: Path, *, clips: int, stills: int = 0, name: str = "own") -> Path:
+    """Noise with one box in each image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / "a.png"), image)
+    cv2.imwrite(str(folder / "b.png"), image)
+    rows = [
+        {"image": "a.png", "boxes": [[20 + t, 20, 20, 16]], "labels": ["x"], "video": f"v{c}", "frame": t}
+        for c in range(clips)
+        for t in range(14)
+    ]
+    rows += [{"image": ("a.png", "b.png")[s], "boxes": [[20, 20, 20, 16]]} for s in range(stills)]
+    path = folder / f"{name}.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def _settings(cache: Path, *sources: Path, packed: bool = True):
+    data = {
+        "sources": [{"path": path, "packed": packed} for path in sources],
+        "cache": cache,
+        "validation_clip_share": 0.9,
+    }
+    return tiny_settings(data=data, steps=2, log={"validate_every_steps": 2, "pictures_every_steps": 0})
+
+
+def test_sources_and_clips_of_one_name_are_validated_apart(tmp_path):
+    paths = [_write_source(tmp_path / name, clips=4, name="train") for name in "ab"]
+    settings = _settings(tmp_path / "cache", *paths)
+    names = [clip.name for clip in validation_clips(settings.data)]
+    assert len(set(names)) == len(names) >= 4
+    assert any(name.endswith(" (2)") for name in names)
+    summary = open_training_run(settings, tmp_path / "run").run()
+    assert summary.best_score is not None
+
+
+def test_stills_alone_are_trained_on_without_validation(tmp_path):
+    path = _write_source(tmp_path, clips=0, stills=2)
+    settings = _settings(tmp_path / "cache", path)
+    with pytest.warns(TrainingWarning, match=r"no validation: .*validation_clip_share"):
+        run = open_training_run(settings, tmp_path / "run")
+    summary = run.run()
+    assert (summary.steps, summary.best_score) == (2, None)
+
+
+def test_a_validation_starts_where_its_target_can_be_seen(tmp_path):
+    """Boxes without area or outside the image would end the run at its first validation."""
+    path = _write_source(tmp_path, clips=4)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        if row["frame"] < 2:
+            row["boxes"] = [[[20, 20, 0, 16]], [[900, 20, 20, 16]]][row["frame"]]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    clips = validation_clips(_settings(tmp_path / "cache", path).data)
+    assert clips
+    assert all(len(clip) == 12 and np.isfinite(clip.boxes_xywh).all() for clip in clips)
+
+
+def test_frames_with_transparency_are_tracked_without(tmp_path):
+    path = _write_source(tmp_path, clips=4)
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((60, 80, 4), 100, dtype=np.uint8))
+    for packed in (True, False):
+        for clip in validation_clips(_settings(tmp_path / "cache", path, packed=packed).data):
+            assert next(clip.frames()).shape == (60, 80, 3)
+
+
+def test_clips_of_unpacked_sources_are_looked_at_when_the_run_is_opened(tmp_path):
+    path = _write_source(tmp_path, clips=4)
+    settings = _settings(tmp_path / "cache", path, packed=False)
+    (tmp_path / "a.png").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"a\.png: missing or not an image"):
+        open_training_run(settings, tmp_path / "run")
+    _write_source(tmp_path, clips=4)
+    path.write_text(path.read_text().replace("[20, 20, 20, 16]", "[900, 20, 20, 16]"))
+    with pytest.raises(DataError, match=r"own/v\d: .*outside the 80 x 60 frame"):
+        open_training_run(settings, tmp_path / "run")
+
+
+def test_fine_tuning_on_coco_as_the_manual_says():
+    settings = load_recipe("finetune", ["data.sources.0.path=mine.json", "data.sources.0.layout=coco"])
+    assert settings.data.sources[0].layout.value == "coco"
