@@ -10,7 +10,7 @@ from training_samples import tiny_settings
 
 from aiatrack.api.training import open_training_run
 from aiatrack.config import load_recipe
-from aiatrack.data import validation_clips
+from aiatrack.data import DataWarning, validation_clips
 from aiatrack.errors import DataError
 from aiatrack.training import TrainingWarning
 
@@ -58,6 +58,14 @@ def test_stills_alone_are_trained_on_without_validation(tmp_path):
         run = open_training_run(settings, tmp_path / "run")
     summary = run.run()
     assert (summary.steps, summary.best_score) == (2, None)
+
+
+def test_what_is_left_out_of_a_source_is_counted(tmp_path):
+    path = _write_source(tmp_path, clips=4)
+    path.write_text(path.read_text() + '\n{"image": "gone.png", "boxes": [[1, 2, 30, 40]]}\nno row')
+    run = open_training_run(_settings(tmp_path / "cache", path), tmp_path / "run")
+    with pytest.warns(DataWarning, match=r"source own, 2 problems, the first: own\.jsonl, line 58: not JSON"):
+        run.run()
 
 
 def test_a_validation_starts_where_its_target_can_be_seen(tmp_path):

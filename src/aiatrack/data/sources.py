@@ -1,6 +1,7 @@
 """Open the sources that the settings name: read annotations, decode what the store lacks, number it all."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,10 @@ _READERS: dict[Layout, Callable[[Path, str | None], Annotations]] = {
     Layout.YOLO: read_yolo,
     Layout.MOT_CHALLENGE: read_mot_challenge,
 }
+
+
+class DataWarning(UserWarning):
+    """A source can be used, though not all of it."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,20 @@ def open_sources(
 ) -> tuple[ImageBank, Corpus]:
     """Return the images of all sources and what can be drawn from one part of them.
 
+    A `DataWarning` counts what is left out of a source.
+
     Raises:
         DataError: there is no source, or one cannot be read.
     """
     sources = read_sources(settings)
     images, indexes = store_sources(sources, settings, progress)
+    for source, index in zip(sources, indexes, strict=True):
+        _warn_of_problems(source.annotations.name, index.problems.tolist())
     return images, Corpus(indexes, [source.weight for source in sources], settings, part)
+
+
+def _warn_of_problems(name: str, problems: Sequence[str]) -> None:
+    if problems:
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems, the first"
+        message = f"source {name}, {count}: {problems[0]}; `aiatrack data check` names what is left out"
+        warnings.warn(message, DataWarning, stacklevel=3)
