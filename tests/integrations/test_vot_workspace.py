@@ -12,6 +12,7 @@ import pytest
 import yaml
 from vot_oracle import Oracle, write_sequences
 
+from aiatrack.cli.vot import _absolute
 from aiatrack.errors import DataError, MissingExtraError, SettingsError, TrackingError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.running.imported_trackers import ImportedTracker
@@ -161,3 +162,13 @@ def test_without_trax_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "trax", None)
     with pytest.raises(MissingExtraError, match=r"aiatrack\[vot\]"):
         serve_tracker(ImportedTracker(Oracle(), "oracle"))
+
+
+def test_models_are_found_from_the_toolkits_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "lite").mkdir()  # no model's name is ever taken for a folder's
+    assert _absolute("exported") == str(tmp_path / "exported")
+    assert (_absolute("lite"), _absolute("gone")) == ("lite", "gone")

@@ -184,6 +184,24 @@ def test_weights_that_do_not_fit_their_settings_are_refused(tmp_path, network):
         load_network(path)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, network, value):
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    name = "iou_head.output.weight"
+    state[name][0, 0] = value
+    save_weights(tmp_path / "bad.safetensors", state, SETTINGS)
+    with pytest.raises(
+        WeightsError, match=rf"NaN, infinity or whole numbers in 1 of \d+ tensors, first {name}"
+    ):
+        load_network(tmp_path / "bad.safetensors")
+
+
+def test_whole_numbers_are_no_weights(network):
+    state = network.state_dict() | {"iou_head.output.bias": torch.ones(1, dtype=torch.int32)}
+    with pytest.raises(WeightsError, match=r"first iou_head\.output\.bias"):
+        load_state(network, state, origin="here")
+
+
 def test_missing_and_unexpected_names_are_told(network):
     state = dict(network.state_dict())
     del state["bottleneck.bias"]

@@ -229,6 +229,12 @@ def test_a_damaged_graph_is_named(format, ending, tiny_weights, tmp_path):
         network.encode(np.zeros((1, 64, 64, 3), np.uint8), np.zeros((1, 64, 64), bool))
 
 
+def test_a_folder_says_what_it_is(openvino_folder, tiny_weights):
+    assert api.read_model_settings(openvino_folder) == api.read_model_settings(tiny_weights)
+    with pytest.raises(WeightsError, match="it is a folder"):
+        export(openvino_folder, openvino_folder.with_name("again"), format="openvino")
+
+
 @pytest.mark.parametrize("device", ["cuda", "nonsense"])
 def test_graphs_for_the_cpu_are_run_nowhere_else(device, openvino_folder):
     with pytest.raises(SettingsError, match=f"CPU only; got device '{device}'"):

@@ -165,14 +165,16 @@ def find_weights(model: str | Path) -> Path:
 
 
 def read_model_settings(model: str | Path) -> ModelSettings:
-    """Settings of a shipped model or of a weights file.
+    """Settings of a shipped model, of a weights file or of an exported folder.
 
     Raises:
-        SettingsError: neither a shipped model nor a file.
-        WeightsError: the file cannot be read.
+        SettingsError: none of these.
+        WeightsError: the file or folder cannot be read.
     """
     if str(model) in preset_names():
         return load_preset(str(model))
+    if is_exported(Path(model)):
+        return read_export(Path(model)).settings
     return read_stored_settings(find_weights(model))
 
 

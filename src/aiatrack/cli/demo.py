@@ -12,7 +12,9 @@ from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination,
 def demo(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Film to write.")] = Path("demo.mp4"),
-    model: Annotated[str, typer.Option(help="Name of a shipped model, or a weights file.")] = "lite",
+    model: Annotated[
+        str, typer.Option(help="Name of a shipped model, weights file, or exported folder.")
+    ] = "lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
     runtime: RuntimeOption = "auto",
     precision: PrecisionOption = "auto",

@@ -11,7 +11,9 @@ from aiatrack.cli.terminal import console
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="Name of a shipped model, or a weights file.")] = "lite",
+    model: Annotated[
+        str, typer.Argument(help="Name of a shipped model, weights file, or exported folder.")
+    ] = "lite",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show a model's settings, parameters and arithmetic.

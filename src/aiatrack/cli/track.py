@@ -36,7 +36,9 @@ def track(
         ),
     ] = None,
     select: Annotated[bool, typer.Option("--select", help="Draw the boxes in a window instead.")] = False,
-    model: Annotated[str, typer.Option(help="Name of a shipped model, or a weights file.")] = "lite",
+    model: Annotated[
+        str, typer.Option(help="Name of a shipped model, weights file, or exported folder.")
+    ] = "lite",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     runtime: RuntimeOption = "auto",
     precision: PrecisionOption = "auto",

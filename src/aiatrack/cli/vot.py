@@ -9,7 +9,7 @@ import typer
 
 from aiatrack.cli.terminal import console
 from aiatrack.errors import SettingsError
-from aiatrack.paths import is_file
+from aiatrack.paths import exists
 
 if TYPE_CHECKING:
     from aiatrack.evaluation.running import TrackerFactory
@@ -18,7 +18,7 @@ app = typer.Typer(
     help="The VOT toolkit: its tracker process, and the files of a workspace.", invoke_without_command=True
 )
 
-_ModelOption = Annotated[str, typer.Option(help="Name of a shipped model, or a weights file.")]
+_ModelOption = Annotated[str, typer.Option(help="Name of a shipped model, weights file, or exported folder.")]
 _TrackerOption = Annotated[
     str | None, typer.Option(help="Another tracker instead, as in `aiatrack evaluate`: opencv:csrt, ...")
 ]
@@ -116,4 +116,6 @@ def _absolute_tracker(tracker: str) -> str:
 
 def _absolute(model: str) -> str:
     """The toolkit starts trackers in a folder of its own."""
-    return str(Path(model).resolve()) if is_file(Path(model)) else model
+    from aiatrack.config import preset_names
+
+    return str(Path(model).resolve()) if exists(Path(model)) and model not in preset_names() else model

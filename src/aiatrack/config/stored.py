@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 
 from aiatrack.config.presets import ModelSettings
 from aiatrack.errors import WeightsError
-from aiatrack.paths import is_file, why_unreachable
+from aiatrack.paths import is_file, is_folder, why_unreachable
 
 WEIGHTS_FORMAT = "aiatrack-1"
 
@@ -19,9 +19,9 @@ def read_stored_settings(path: Path) -> ModelSettings:
         WeightsError: no such file, damaged, or not written by `aiatrack.model.save_weights`.
     """
     if not is_file(path):
+        why = " (it is a folder)" if is_folder(path) else why_unreachable(path)
         raise WeightsError(
-            f"there is no weights file {path}{why_unreachable(path)}: give a model's name or an existing "
-            ".safetensors file"
+            f"there is no weights file {path}{why}: give a model's name or an existing .safetensors file"
         )
     try:
         with safe_open(path, framework="np") as file:

@@ -86,8 +86,18 @@ def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> N
     """Load a state dict strictly.
 
     Raises:
-        WeightsError: names or shapes do not fit; the message counts them and names the first.
+        WeightsError: names, shapes or kinds of number do not fit, or a weight is not finite; the message
+            counts the tensors and names the first.
     """
+    expected = module.state_dict()
+    unusable = [
+        name for name, tensor in state.items() if name in expected and not _is_usable(tensor, expected[name])
+    ]
+    if unusable:
+        raise WeightsError(
+            f"the weights in {origin} cannot be used: NaN, infinity or whole numbers in {len(unusable)} of "
+            f"{len(state)} tensors, first {unusable[0]}; its training failed, or the file is damaged"
+        )
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -96,6 +106,11 @@ def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> N
             f"the weights in {origin} do not fit this network ({len(lines)} complaints): "
             f"{' '.join(lines)[:400]}"
         ) from error
+
+
+def _is_usable(tensor: Tensor, expected: Tensor) -> bool:
+    is_of_its_kind = tensor.is_floating_point() == expected.is_floating_point()
+    return is_of_its_kind and bool(tensor.isfinite().all())
 
 
 def _storable(tensor: Tensor, *, half: bool) -> Tensor:
