@@ -85,6 +85,12 @@ class NotANumberOn1(Drift):
         return box * (np.nan if self.number == 1 else 1), score
 
 
+class UnsureOn1(Drift):
+    def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+        box, score = super().update(frame)
+        return box, np.nan if self.number == 1 else score
+
+
 class Unbuildable:
     def __init__(self) -> None:
         raise RuntimeError("no such thing today")

@@ -12,6 +12,7 @@ from aiatrack.evaluation.benchmark import Benchmark, check_benchmark, open_bench
 from aiatrack.evaluation.description import benchmark_names, load_description
 from aiatrack.evaluation.layouts import LAYOUTS
 from aiatrack.evaluation.rules import RULE_SETS
+from aiatrack.video.image_source import list_images
 
 NAN = float("nan")
 
@@ -246,6 +247,35 @@ def test_mot_cuts_each_target_from_its_film(tmp_path: Path):
     assert annotation.visible.tolist() == [True, False, True]
     assert annotation.boxes_xywh[2].tolist() == [5, 6, 7, 8]
     assert annotation.image_size == (64, 48)
+
+
+def put_mot_film(root: Path, frames: list[str]) -> Benchmark:
+    put(root / "film" / "gt" / "gt.txt", "2,7,1,2,3,4,1,1,1\n4,7,5,6,7,8,1,1,1\n")
+    put_frames(root / "film" / "img1", frames)
+    return open_benchmark("mot", root)
+
+
+def test_mot_finds_frames_by_their_numbers_and_names_those_that_are_missing(tmp_path: Path):
+    benchmark = put_mot_film(tmp_path, [f"view2_{n:06d}.jpg" for n in (1, 2, 4, 5)])
+    stems = [path.stem for path in benchmark.sequences[0].frame_paths]
+    assert stems == ["view2_000002", "view2_000003", "view2_000004"]
+    (check,) = check_benchmark(benchmark)
+    assert "1 of 3 frames missing" in check.problems[0] and "view2_000003.jpg" in check.problems[0]
+
+
+def test_mot_counts_frames_whose_names_are_no_numbers(tmp_path: Path):
+    benchmark = put_mot_film(tmp_path, [f"{letter}.jpg" for letter in "abcde"])
+    assert [path.stem for path in benchmark.sequences[0].frame_paths] == ["b", "c", "d"]
+
+
+def test_frames_are_those_that_a_video_has_in_the_same_order(tmp_path: Path):
+    put(tmp_path / "cat" / "groundtruth.txt", "1,2,3,4\n" * 12)
+    folder = tmp_path / "cat" / "img"
+    put_frames(folder, [f"frame{n}.jpg" for n in range(1, 12)] + ["frame12.PPM"])
+    put_frames(folder, [".DS_Store", "._frame1.jpg", ".hidden.png", "notes.txt"])
+    frames = only(open_benchmark("folders", tmp_path), "cat").frame_paths
+    assert [path.stem for path in frames] == [f"frame{n}" for n in range(1, 13)]
+    assert list(frames) == list_images(folder)
 
 
 def test_own_folders_read_absence_and_attributes(tmp_path: Path):

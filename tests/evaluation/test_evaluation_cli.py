@@ -1,6 +1,9 @@
 """The commands, run as a user runs them."""
 
 import json
+import shutil
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from aiatrack.cli import benchmarks, submit
 from aiatrack.cli.report import report
 from aiatrack.cli.score import score
 from aiatrack.errors import AiATrackError, DataError, SettingsError
+from aiatrack.evaluation.benchmark import Benchmark, open_benchmark
 from aiatrack.evaluation.rules import RULE_SETS
 
 app = typer.Typer()
@@ -73,6 +77,7 @@ def test_explain_shows_rules_and_points(otb_like):
         (["--rules", "vot"], SettingsError, "VOT toolkit"),
         (["--explain-to", "paper"], SettingsError, "no rule set"),
         (["--explain", "--metric", "speed"], SettingsError, "no metric"),
+        (["--metric", "bogus"], SettingsError, "no metric"),
     ],
 )
 def test_wrong_options_are_explained(otb_like, options, error, message):
@@ -142,8 +147,137 @@ def test_submit_text_rewrites_results_in_another_dialect(otb_like, tmp_path: Pat
     options = ("-b", "folders", "--root", root, "-o", tmp_path / "out")
     run("submit", "text", results, *options, "--dialect", "pytracking")
     assert (tmp_path / "out" / "cat.txt").read_text() == "20\t30\t40\t50\n22\t31\t40\t50\n"
-    run("submit", "text", results, *options, "--dialect", "plain", "--first-pixel", "1")
+    with pytest.warns(UserWarning, match="do not start at their annotation"):
+        run("submit", "text", results, *options, "--dialect", "plain", "--first-pixel", "1")
     assert (tmp_path / "out" / "cat.txt").read_text().startswith("19.0000,29.0000,40.0000")
+
+
+@pytest.fixture
+def one_based_benchmark(otb_like, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A benchmark whose boxes count pixels from 1, with results in its own numbers."""
+    root, results = otb_like(("cat",), frames=2)
+
+    def open_one_based(name: str, folder: Path) -> Benchmark:
+        opened = open_benchmark(name, folder)
+        return replace(opened, description=opened.description.model_copy(update={"first_pixel": 1}))
+
+    monkeypatch.setattr(submit, "open_benchmark", open_one_based)
+    return root, results
+
+
+@pytest.mark.parametrize(
+    ("dialect", "options", "start"),
+    [
+        ("one_based", [], "20.0000,30.0000,40.0000"),
+        ("plain", [], "20.0000,30.0000,40.0000"),
+        ("got10k", [], "20.0000,30.0000,40.0000"),
+        ("pytracking", [], "20\t30\t40"),
+        ("one_based", ["--first-pixel", "1"], "20.0000,30.0000,40.0000"),
+    ],
+)
+def test_submit_text_keeps_numbers_that_count_from_one(
+    one_based_benchmark, tmp_path: Path, dialect, options, start
+):
+    root, results = one_based_benchmark
+    out = tmp_path / "out"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(
+            "submit",
+            "text",
+            results,
+            "-b",
+            "folders",
+            "--root",
+            root,
+            "-o",
+            out,
+            "--dialect",
+            dialect,
+            *options,
+        )
+    (path,) = out.rglob("*.txt")
+    assert path.read_text().startswith(start)
+
+
+@pytest.mark.parametrize(("dialect", "first_pixel"), [("one_based", 0), ("plain", 0)])
+def test_submit_text_warns_of_boxes_that_leave_their_annotation(
+    one_based_benchmark, tmp_path: Path, dialect, first_pixel
+):
+    root, results = one_based_benchmark
+    options = ("-b", "folders", "--root", root, "-o", tmp_path / "out", "--dialect", dialect)
+    with pytest.warns(UserWarning, match=r"1 of 1 sequences do not start at their annotation \(cat\)"):
+        run("submit", "text", results, *options, "--first-pixel", first_pixel)
+
+
+def test_submit_text_counts_from_one_where_the_benchmark_counts_from_zero(otb_like, tmp_path: Path):
+    root, results = otb_like(("cat",), frames=2)
+    run(
+        "submit",
+        "text",
+        results,
+        "-b",
+        "folders",
+        "--root",
+        root,
+        "-o",
+        tmp_path / "out",
+        "--dialect",
+        "one_based",
+    )
+    assert (tmp_path / "out" / "cat.txt").read_text().startswith("21.0000,31.0000,40.0000")
+
+
+def test_names_are_never_markup(otb_like, tmp_path: Path):
+    root, results = otb_like(("cat[bold]", ":dog:"))
+    named = results.rename(tmp_path / "x[best]")
+    options = ("-b", "folders", "--root", root)
+    output = run("score", named, *options, "--sequences")
+    assert "x[best] on Own sequences" in output
+    assert "cat[bold]" in output
+    assert ":dog:" in output
+    for folder in ("m[", "n[old]"):
+        path = tmp_path / folder / "b]" / "r.html"
+        assert f"wrote {path}\n" in run("report", named, *options, "-o", path)
+    path = tmp_path / "m[" / "b]"
+    assert f"wrote 2 files to {path}\n" in run(
+        "submit", "text", named, *options, "-o", path, "--dialect", "plain"
+    )
+    (named / "cat[bold].txt").write_text("")
+    assert "- cat[bold]: " in run("score", named, *options, "--partial")
+    assert (
+        "- cat[bold]: " in CliRunner().invoke(app, ["benchmarks", "check", str(root), "-b", "folders"]).output
+    )
+
+
+def note_tracker(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text)
+
+
+def test_trackers_are_called_as_their_manifests_say(otb_like, tmp_path: Path):
+    root, results = otb_like()
+    options = ("-b", "folders", "--root", root)
+    folders = [tmp_path / name / "folders" for name in ("lite", "nano")]
+    for folder in folders:
+        shutil.copytree(results, folder)
+        note_tracker(folder, json.dumps({"identity": {"tracker": {"name": f"my_{folder.parent.name}"}}}))
+    page = tmp_path / "report.html"
+    run("report", *folders, *options, "-o", page)
+    assert "2 trackers (my_lite, my_nano)" in page.read_text()
+    run("report", folders[0].parent, f"own={folders[1]}", results, *options, "-o", page)
+    assert "3 trackers (my_lite, own, results)" in page.read_text()
+    assert "my_lite on Own sequences" in run("score", folders[0], *options)
+    for text in ("[]", "{", '{"identity": {"tracker": {"name": 3}}}'):
+        note_tracker(folders[0], text)
+        assert "folders on Own sequences" in run("score", folders[0], *options)
+
+
+def test_two_runs_of_one_tracker_are_told_apart_by_their_folders(otb_like, tmp_path: Path):
+    root, results = otb_like()
+    note_tracker(results, json.dumps({"identity": {"tracker": {"name": "lite"}}}))
+    again = shutil.copytree(results, tmp_path / "again")
+    run("report", results, again, "-b", "folders", "--root", root, "-o", tmp_path / "report.html")
+    assert "2 trackers (results, again)" in (tmp_path / "report.html").read_text()
 
 
 def test_submit_refuses_an_incomplete_benchmark(tmp_path: Path):

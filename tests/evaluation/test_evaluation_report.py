@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+from dataclasses import replace
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from aiatrack.errors import DataError, OutputError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry
 from aiatrack.evaluation.number_files import read_number_rows
-from aiatrack.evaluation.report import REPORT_FORMATS, build_report, write_report
-from aiatrack.evaluation.report.charts import Line, draw_bars, draw_curves
+from aiatrack.evaluation.report import REPORT_FORMATS, Report, build_report, write_report
+from aiatrack.evaluation.report.charts import COLOURS, Line, draw_bars, draw_curves, number_trackers
+from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES
 from aiatrack.evaluation.report.film_strips import build_film_strip
 from aiatrack.evaluation.report.page import to_html
-from aiatrack.evaluation.report.tables import to_csv, to_latex, to_markdown
+from aiatrack.evaluation.report.tables import tabulate_attributes, to_csv, to_latex, to_markdown
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.scoring import METRICS
 
@@ -117,7 +120,7 @@ def test_markdown_sets_off_the_best_and_keeps_its_columns(entries):
 
 def test_latex_escapes_what_latex_would_read(entries):
     text = to_latex(build_report(entries))
-    assert r"ours \& <theirs>" in text
+    assert r"ours \& \textless{}theirs\textgreater{}" in text
     assert r"\textbf{shifted\_50\%}" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
 
@@ -149,14 +152,54 @@ def test_a_report_without_frames_still_stands(entries):
     assert "Worst 10 sequences" in page
 
 
-def test_left_out_sequences_are_noted(entries):
+@pytest.fixture
+def holey(entries) -> Report:
+    """The second tracker beside one that lacks a sequence."""
     benchmark, folder = entries[0].benchmark, entries[0].benchmark.root.parent / "worse"
     (folder / "seq4.txt").unlink()
     entry = open_entry(folder, benchmark, entries[0].annotations, tracker="holey", partial=True)
-    report = build_report([entry, entries[1]])
-    assert report.notes == ["holey on folders: 1 sequences left out: seq4"]
-    assert "1 sequences left out: seq4" in to_html(report)
-    assert "1 sequences left out: seq4" in to_markdown(report)
+    return build_report([entry, entries[1]])
+
+
+def test_left_out_sequences_are_noted(holey):
+    assert holey.notes == [
+        "holey on folders: 1 sequences left out: seq4",
+        f"folders: {UNLIKE_SEQUENCES}",
+    ]
+    assert "1 sequences left out: seq4" in to_html(holey)
+    assert "1 sequences left out: seq4" in to_markdown(holey)
+    latex = to_latex(holey)
+    assert "\n% Note: holey on folders: 1 sequences left out: seq4\n" in latex
+    assert "{\\footnotesize holey on folders: 1 sequences left out: seq4;" in latex
+
+
+def test_csv_notes_stand_on_the_rows_of_their_tracker(holey, entries):
+    rows = list(csv.DictReader(io.StringIO(to_csv(holey))))
+    assert all(None not in row for row in rows)
+    notes = {(row["tracker"], row["sequence"] == "all"): row["notes"] for row in rows}
+    assert notes["holey", True] == f"1 sequences left out: seq4; {UNLIKE_SEQUENCES}"
+    assert notes[TRACKERS[1], True] == UNLIKE_SEQUENCES
+    assert notes["holey", False] == notes[TRACKERS[1], False] == ""
+    assert {row["notes"] for row in csv.DictReader(io.StringIO(to_csv(build_report(entries[1:]))))} == {""}
+
+
+def test_trackers_over_different_sequences_are_not_ranked(holey):
+    comparison = holey.comparisons[0]
+    assert comparison.best is None
+    assert "**" not in to_markdown(holey)
+    assert "\\textbf" not in to_latex(holey)
+    page = to_html(holey)
+    assert 'class="best"' not in page
+    assert page.index("  holey</text>") < page.index("  shifted_50%</text>")
+    assert tabulate_attributes(comparison).rows[0][:2] == ("blur", "11 / 12")
+
+
+def test_a_lone_tracker_is_not_set_off(entries):
+    report = build_report(entries[1:])
+    assert "**" not in to_markdown(report)
+    assert "\\textbf" not in to_latex(report)
+    assert 'class="best"' not in to_html(report)
+    assert 'class="best"' in to_html(build_report(entries))
 
 
 @pytest.mark.parametrize("suffix", REPORT_FORMATS)
@@ -172,7 +215,7 @@ def test_bad_reports_are_refused(entries, tmp_path: Path):
         write_report(build_report(entries), tmp_path / "report.pdf")
     with pytest.raises(DataError, match="at least"):
         build_report([])
-    with pytest.raises(DataError, match="name them apart"):
+    with pytest.raises(DataError, match=r"name them apart, each as NAME=FOLDER"):
         build_report([entries[0], entries[0]])
 
 
@@ -190,3 +233,27 @@ def test_bars_are_as_long_as_their_values():
     svg = draw_bars([("blur", [0.5, None]), ("fog", [0.25, 1.0])], ["a", "b"])
     widths = [float(width) for width in re.findall(r'<rect[^>]* width="([\d.]+)"', svg)]
     assert widths == [200, 100, 400]
+
+
+def test_latex_takes_every_mark_of_a_name(entries):
+    report = build_report([replace(entries[0], tracker='a<b>c|d"2')])
+    assert r"a\textless{}b\textgreater{}c\textbar{}d\char34{}2" in to_latex(report)
+
+
+def test_long_names_are_cut_in_legends_and_given_whole_as_titles():
+    name = "tracker & " * 12
+    svg = draw_curves([Line(name, np.ones(3), 1.0)], np.array([0, 0.5, 1]), title="t", axis="x")
+    shown = re.search(r"</title>([^<]*)</text>", svg)
+    assert shown is not None
+    assert shown[1].startswith("100.0  tracker &amp; ")
+    assert shown[1].endswith("…")
+    assert len(unescape(shown[1])) < 55
+    assert svg.count(f"<title>{escape(name)}</title>") == 2
+
+
+def test_bars_and_keys_are_numbered_where_colours_repeat():
+    many = [f"t{index}" for index in range(len(COLOURS) + 1)]
+    assert number_trackers(many)[-1] == "(9) t8"
+    assert ">50.0 (9)</text>" in draw_bars([("blur", [0.5] * len(many))], many)
+    assert number_trackers(many[:-1]) == many[:-1]
+    assert ">50.0</text>" in draw_bars([("blur", [0.5] * len(COLOURS))], many[:-1])

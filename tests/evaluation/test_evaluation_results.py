@@ -184,3 +184,29 @@ def test_prefixes_subfolders_and_numbered_runs_are_found(otb_like):
     found = read(root, results)
     assert sorted(found.boxes) == ["bird", "cat", "dog"]
     assert found.frames_per_second == pytest.approx(50)
+
+
+def put_times(results: Path, rows: str) -> None:
+    for path in results.glob("*.txt"):
+        path.with_name(f"{path.stem}_time.txt").write_text(rows)
+
+
+def test_times_of_three_runs_are_read(otb_like):
+    root, results = otb_like()
+    put_times(results, "0.02,0.02,0.02\n" * 12)
+    found = read(root, results)
+    assert (found.frames_per_second, found.notes) == (pytest.approx(50), ())
+
+
+@pytest.mark.parametrize(
+    "rows",
+    ["0.02\n" * 11, "0.02,0.02\n" * 12, "0.02\n" * 11 + "-1\n", "0.02\n" * 11 + "nan\n", "quick\n" * 12, ""],
+    ids=["short", "two columns", "negative", "nan", "words", "empty"],
+)
+def test_times_that_are_none_are_left_out_with_a_note(otb_like, rows: str):
+    root, results = otb_like()
+    put_times(results, rows)
+    found = read(root, results)
+    assert sorted(found.boxes) == ["bird", "cat", "dog"]
+    assert found.frames_per_second is None
+    assert "times of 3 sequences (bird, cat, dog) are left out" in found.notes[0]

@@ -177,6 +177,53 @@ def test_a_benchmark_that_has_changed_since_is_noticed(run: Run, tmp_path: Path)
         run()
 
 
+def test_results_that_start_from_another_box_are_of_other_data(run: Run, tmp_path: Path) -> None:
+    run()
+    before = results(tmp_path / "out")
+    (tmp_path / "root" / "s0" / "groundtruth.txt").write_text("3.0001,4,8,6\n" * 4)
+    with pytest.raises(DataError, match=r"s0 in .* start from another box: .* choose another folder"):
+        run()
+    assert results(tmp_path / "out") == before
+
+
+def test_a_first_box_is_compared_as_it_is_written(run: Run, tmp_path: Path) -> None:
+    for box in ("3.123449,4,8,6\n", "3.12341,4,8,6\n"):
+        (tmp_path / "root" / "s0" / "groundtruth.txt").write_text(box * 4)
+        outcome = run()
+    assert outcome.resumed == ("s0", "s1", "s2")
+
+
+def test_results_of_other_frames_are_of_other_data(run: Run, tmp_path: Path) -> None:
+    run()
+    frame = tmp_path / "root" / "s0" / "img" / "003.png"
+    frame.write_bytes(frame.read_bytes() + b"more")
+    with pytest.raises(DataError, match=r"s0 in .* were made with other frames: .* choose another folder"):
+        run()
+    record = tmp_path / "out" / "records" / "s0.json"
+    content = json.loads(record.read_text())
+    del content["frames_sha256"]
+    record.write_text(json.dumps(content))
+    assert run().resumed == ("s0", "s1", "s2"), "as records were before they said which frames"
+
+
+@pytest.mark.parametrize("suffix", ["_time", "_score"])
+def test_names_that_would_share_a_file_are_refused(run: Run, tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "root" / "s2").rename(tmp_path / "root" / f"s0{suffix}")
+    with pytest.raises(DataError, match=f"s0 and s0{suffix} would both .* rename"):
+        run()
+    assert results(tmp_path / "out") == {}
+
+
+def test_names_that_share_a_file_with_what_is_done_are_refused(run: Run, tmp_path: Path) -> None:
+    run()
+    (tmp_path / "root" / "s2").rename(tmp_path / "root" / "s0_time")
+    (tmp_path / "root" / "s0").rename(tmp_path / "elsewhere")
+    before = (tmp_path / "out" / "s0_time.txt").read_bytes()
+    with pytest.raises(DataError, match="s0 and s0_time would both"):
+        run()
+    assert (tmp_path / "out" / "s0_time.txt").read_bytes() == before
+
+
 def test_annotation_without_frames_cannot_be_run_on(tmp_path: Path) -> None:
     (tmp_path / "Dog.txt").write_text("1,2,3,4\n" * 127)
     with pytest.raises(DataError, match="no frames"):
@@ -202,6 +249,31 @@ def test_a_crash_is_reported_and_retried_and_the_rest_goes_on(run: Run, tmp_path
 def test_a_box_that_is_no_box_is_never_written(run: Run) -> None:
     outcome = run("NotANumberOn1", retries=0)
     assert "frame 1 of s1" in outcome.failed["s1"]
+
+
+def test_a_score_that_is_no_number_is_never_written(run: Run, tmp_path: Path) -> None:
+    outcome = run("UnsureOn1", retries=0)
+    assert outcome.done == ("s0", "s2")
+    assert "the score nan in frame 1 of s1" in outcome.failed["s1"]
+    assert not (tmp_path / "out" / "s1.txt").exists()
+
+
+def test_a_frame_that_lies_nowhere_is_found_out_before_tracking(tmp_path: Path, log: Path) -> None:
+    """MOT's frames have numbers, so a gap is seen; the second sequence does not need that frame."""
+    film = write_benchmark(tmp_path / "root", [5]) / "s0"
+    (film / "img").rename(film / "img1")
+    (film / "img1" / "003.png").unlink()
+    (film / "gt").mkdir()
+    rows = [f"{frame},{target},3,4,8,6,1,1,1\n" for target, frame in ((1, 1), (1, 4), (2, 1), (2, 2))]
+    (film / "gt" / "gt.txt").write_text("".join(rows))
+    tracker, benchmark = (
+        parse_tracker("python:running_trackers:Drift"),
+        open_benchmark("mot", tmp_path / "root"),
+    )
+    outcome = run_tracker(tracker, benchmark, tmp_path / "out", retries=0)
+    assert outcome.done == ("s0_2",)
+    assert "lacks 1 of 4 frames" in outcome.failed["s0_1"] and "003.png" in outcome.failed["s0_1"]
+    assert log.read_text().count("start") == 1
 
 
 def test_a_missing_frame_fails_its_sequence_alone(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from running_trackers import write_benchmark
 from typer.testing import CliRunner, Result
 
 from aiatrack.cli.evaluate import evaluate
-from aiatrack.errors import SettingsError
+from aiatrack.errors import DataError, SettingsError
 
 HERE = Path(__file__).parent
 
@@ -57,6 +57,20 @@ def test_without_a_folder_results_are_where_score_looks(root: Path, tmp_path: Pa
     folder = tmp_path / "results" / "Drift" / "folders"
     assert [path.name for path in sorted(folder.glob("s?.txt"))] == ["s1.txt"]
     assert list(json.loads((folder / "manifest.json").read_text())["sequences"]) == ["s1"]
+
+
+def test_a_later_tracker_that_cannot_be_built_is_found_before_the_first_runs(
+    root: Path, tmp_path: Path
+) -> None:
+    trackers = [
+        "--tracker",
+        "python:running_trackers:Drift",
+        "--tracker",
+        f"opencv:vit:{tmp_path / 'no.onnx'}",
+    ]
+    with pytest.raises(DataError, match=r"no\.onnx"):
+        run("folders", "--root", root, *trackers, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_trackers_of_one_name_are_refused(root: Path) -> None:

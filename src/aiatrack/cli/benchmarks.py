@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aiatrack.cli.terminal import print_line
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import SequenceCheck, check_benchmark, open_benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
@@ -91,6 +92,6 @@ def _print_checks(checks: dict[str, list[SequenceCheck]]) -> None:
         problems = [check for check in found if not check.complete]
         console.print(f"[bold]{name}[/bold]: {len(found) - len(problems)} of {len(found)} sequences complete")
         for check in problems[:_SHOWN]:
-            console.print(f"  {check.name}: {'; '.join(check.problems)}", highlight=False)
+            print_line(f"- {check.name}: {'; '.join(check.problems)}")
         if len(problems) > _SHOWN:
-            console.print(f"  and {len(problems) - _SHOWN} more; --json lists them all")
+            console.print(f"- and {len(problems) - _SHOWN} more; --json lists them all")

@@ -22,7 +22,7 @@ def evaluate(
     root: Annotated[Path, typer.Option(help="Folder of the benchmark, with its frames.")],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a shipped model, or a weights file; lite if no tracker is named at all."),
+        typer.Option(help="Name of a shipped model, weights file, or exported folder; lite if none is named."),
     ] = None,
     tracker: Annotated[
         list[str] | None,
@@ -81,6 +81,10 @@ def evaluate(
         opened = opened.select_sequences([name for name in sequences.split(",") if name])
     choice = {"device": device, "runtime": runtime, "precision": precision, "tracking_for": tracking_for}
     factories = _build_factories(model, tracker, choice)
+    # Hours of the first trackers must not pass before a later one is found wanting; the first is checked
+    # when it runs.
+    for factory in factories[1:]:
+        factory.describe()
     pool = _select_pool(cluster, jobs, threads)
     failures = 0
     for factory, folder in zip(factories, _folders(factories, output, opened.name), strict=True):

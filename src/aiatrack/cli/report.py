@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from aiatrack.cli.terminal import print_line
+from aiatrack.cli.tracker_names import name_trackers
 from aiatrack.errors import SettingsError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry
@@ -47,17 +48,17 @@ def report(
     """
     if len(benchmark) != len(root):
         raise SettingsError(f"every --benchmark needs its --root: got {len(benchmark)} and {len(root)}")
+    given = [_parse(text) for text in results]
     entries: list[Entry] = []
     for name, folder in zip(benchmark, root, strict=True):
         opened = open_benchmark(name, folder)
         annotations = read_annotations(opened)
-        for text in results:
-            tracker, path = _parse(text)
+        for tracker, (_, path) in zip(name_trackers(given, opened.name), given, strict=True):
             entries.append(open_entry(path, opened, annotations, tracker=tracker, partial=partial))
     built = build_report(entries, rules)
     for path in output:
         write_report(built, path)
-        Console().print(f"wrote {path}", highlight=False)
+        print_line(f"wrote {path}")
 
 
 def _parse(text: str) -> tuple[str | None, Path]:

@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from aiatrack.cli.terminal import print_line
+from aiatrack.cli.tracker_names import name_trackers
+from aiatrack.errors import SettingsError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry, tabulate_entry
 from aiatrack.evaluation.explanation import Explanation, explain_difference
@@ -88,11 +92,14 @@ def score(
     aiatrack score results/lite -b uav123 --root anno --explain-to stark --json
     ```
     """
+    if metric not in METRICS:
+        raise SettingsError(f"there is no metric {metric!r}: choose one of {', '.join(METRICS)}")
     opened = open_benchmark(benchmark, root)
     absent = _ABSENT_ERRORS[absent_hits]
     chosen = select_rules(rules or opened.description.rules, absent)
     others = [select_rules(name, absent) for name in explain_to or (RULE_SETS if explain else ())]
-    entry = open_entry(results, opened, read_annotations(opened), partial=partial)
+    (tracker,) = name_trackers([(None, results)], opened.name)
+    entry = open_entry(results, opened, read_annotations(opened), tracker=tracker, partial=partial)
     scored = entry.score(chosen)
     explanations = [
         explain_difference(entry.table, chosen, other, metric)
@@ -123,7 +130,7 @@ def _overall(scored: Score) -> dict[str, float]:
 def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
     console = Console()
     title = f"{entry.tracker} on {entry.benchmark.description.title}, {len(scored.sequence_names)} sequences"
-    table = Table("", "score", "95 % interval", title=title)
+    table = Table("", "score", "95 % interval", title=Text(title))
     for metric, words in _TITLES.items():
         interval = bootstrap_interval(scored, metric)
         table.add_row(
@@ -138,11 +145,11 @@ def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
     if per_sequence:
         _print_sequences(console, scored)
     for note in (*entry.results.notes, *scored.notes):
-        console.print(f"[yellow]note:[/yellow] {note}")
+        console.print("[yellow]note:[/yellow]", Text(note))
     if entry.results.problems:
         console.print(f"[yellow]left out:[/yellow] {len(entry.results.problems)} sequences")
         for item in entry.results.problems:
-            console.print(f"  {item.sequence}: {item.problem}", highlight=False)
+            print_line(f"- {item.sequence}: {item.problem}")
 
 
 def _print_rules(console: Console, scored: Score) -> None:
@@ -157,14 +164,14 @@ def _print_parts(console: Console, entry: Entry, scored: Score) -> None:
         return
     table = Table("challenge", "sequences", "success")
     for attribute, part in parts.items():
-        table.add_row(attribute, str(len(part.sequence_names)), _points(part.overall()))
+        table.add_row(Text(attribute), str(len(part.sequence_names)), _points(part.overall()))
     console.print(table)
 
 
 def _print_sequences(console: Console, scored: Score) -> None:
     table = Table("sequence", *_SHORT_TITLES)
     for index, name in enumerate(scored.sequence_names):
-        table.add_row(name, *(_points(float(scored.values[metric][index])) for metric in _TITLES))
+        table.add_row(Text(name), *(_points(float(scored.values[metric][index])) for metric in _TITLES))
     console.print(table)
 
 

@@ -1,11 +1,15 @@
 """`aiatrack submit`: results in the form that a server or another toolkit takes."""
 
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
-from rich.console import Console
 
+from aiatrack.cli.terminal import print_line
+from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.dialects import DIALECTS, import_results, select_dialect, write_results
 from aiatrack.evaluation.submissions import collect_got10k, collect_trackingnet, write_submission
@@ -37,9 +41,7 @@ def submit_got10k(
     benchmark = open_benchmark(f"got10k_{split}", root)
     files = collect_got10k(results, benchmark, deterministic=not repetitions)
     write_submission(files, output)
-    Console().print(
-        f"wrote {output}: {len(benchmark.sequences)} sequences, {len(files)} files", highlight=False
-    )
+    print_line(f"wrote {output}: {len(benchmark.sequences)} sequences, {len(files)} files")
 
 
 @app.command("trackingnet")
@@ -52,7 +54,7 @@ def submit_trackingnet(results: _Results, *, root: _Root, output: _Output) -> No
     """
     files = collect_trackingnet(results, open_benchmark("trackingnet", root))
     write_submission(files, output)
-    Console().print(f"wrote {output}: {len(files)} sequences", highlight=False)
+    print_line(f"wrote {output}: {len(files)} sequences")
 
 
 @app.command("text")
@@ -64,8 +66,11 @@ def submit_text(
     dialect: Annotated[str, typer.Option(help=f"One of {', '.join(DIALECTS)}.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     first_pixel: Annotated[
-        int, typer.Option(min=0, max=1, help="Number of the first pixel in the files that are read.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0, max=1, help="Number of the first pixel in the files read; the benchmark's if not given."
+        ),
+    ] = None,
 ) -> None:
     """Rewrite text results in another dialect: delimiter, integers, prefix, first pixel.
 
@@ -75,8 +80,30 @@ def submit_text(
     """
     opened = open_benchmark(benchmark, root)
     prefix = opened.description.result_prefix
-    frames = {sequence.name: len(sequence.read_annotation()) for sequence in opened.sequences}
+    annotations = {sequence.name: sequence.read_annotation() for sequence in opened.sequences}
+    frames = {name: len(annotation) for name, annotation in annotations.items()}
     chosen = select_dialect(dialect)
-    boxes = import_results(results, frames, prefix=prefix, first_pixel=first_pixel)
+    # Dialects that do not count from 1 say nothing of the count: they keep the benchmark's own numbers.
+    recounts = chosen.first_pixel == 1 or first_pixel is not None
+    own = opened.description.first_pixel if recounts else 0
+    read_from = own if first_pixel is None else first_pixel
+    boxes = import_results(results, frames, prefix=prefix, first_pixel=read_from)
     paths = write_results(boxes, output, chosen, prefix=prefix)
-    Console().print(f"wrote {len(paths)} files to {output}", highlight=False)
+    print_line(f"wrote {len(paths)} files to {output}")
+    _warn_of_starts({name: rows[0] + (own, own, 0, 0) for name, rows in boxes.items()}, annotations)
+
+
+def _warn_of_starts(starts: Mapping[str, FloatArray], annotations: Mapping[str, Annotation]) -> None:
+    """Warn where first boxes, in the benchmark's count of pixels, are not where the annotation is."""
+    off = [
+        name
+        for name, start in starts.items()
+        # Boxes that were cut to integers are off by less than a pixel.
+        if (np.abs(start - annotations[name].boxes_xywh[0])[:2] >= 1).any()
+    ]
+    if off:
+        warnings.warn(
+            f"{len(off)} of {len(starts)} sequences do not start at their annotation ({', '.join(off[:3])}): "
+            "if the results count pixels otherwise than the benchmark, say how with --first-pixel",
+            stacklevel=2,
+        )

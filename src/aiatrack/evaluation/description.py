@@ -44,7 +44,8 @@ class BenchmarkDescription(FrozenSettings):
     rules: str
     """Name of the rule set by which its numbers are usually reported."""
     first_pixel: int = Field(0, ge=0, le=1)
-    """Whether its boxes count pixels from 0 or from 1; scores use the numbers unchanged."""
+    """Whether its boxes count pixels from 0 or from 1. Trackers and scores use the numbers unchanged, so
+    results count as the benchmark does; only `submit text` recounts."""
     result_prefix: str = ""
     """What published result files put before a sequence's name."""
     folder: str = ""

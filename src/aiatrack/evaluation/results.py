@@ -10,7 +10,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import Benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.evaluation.number_files import read_number_rows
 from aiatrack.paths import is_file, is_folder, why_unreachable
 
 _SHOWN = 8
@@ -34,7 +34,7 @@ class Results:
     problems: tuple[ResultProblem, ...] = ()
     """The others, by name."""
     frame_seconds: dict[str, FloatArray] = field(default_factory=dict)
-    """Seconds for each frame, where the tracker left `NAME_time.txt`."""
+    """Seconds for each frame of every run, where the tracker left a sound `NAME_time.txt`."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -114,23 +114,34 @@ def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) 
     seconds: dict[str, FloatArray] = {}
     problems: list[ResultProblem] = []
     repeated: list[str] = []
+    mistimed: list[str] = []
     for name, annotation in annotations.items():
         path = find_result_file(folder, name, prefix)
         try:
             if path is None:
                 raise DataError("no result file")
             boxes[name] = read_result_boxes(path, len(annotation))
-            times = _read_times(path, name)
         except DataError as error:
             problems.append(ResultProblem(name, str(error)))
             continue
-        if times is not None:
-            seconds[name] = times
+        try:
+            times = _read_times(path, name, len(annotation))
+        except DataError:
+            # Boxes can be scored without times, but a speed from unsound ones would be wrong.
+            mistimed.append(name)
+        else:
+            if times is not None:
+                seconds[name] = times
         if path.name == f"{name}_001.txt" and is_file(path.with_name(f"{name}_002.txt")):
             repeated.append(name)
-    notes = (
-        [f"{len(repeated)} sequences were run more than once; the first run is scored"] if repeated else []
-    )
+    notes = []
+    if repeated:
+        notes.append(f"{len(repeated)} sequences were run more than once; the first run is scored")
+    if mistimed:
+        notes.append(
+            f"times of {len(mistimed)} sequences ({', '.join(mistimed[:_SHOWN])}) are left out of the speed: "
+            "a row a frame of 1 or 3 numbers, none negative, was expected"
+        )
     return Results(boxes, tuple(problems), seconds, tuple(notes))
 
 
@@ -160,10 +171,20 @@ def read_result_boxes(path: Path, frames: int) -> FloatArray:
     return boxes
 
 
-def _read_times(result: Path, name: str) -> FloatArray | None:
+def _read_times(result: Path, name: str, frames: int) -> FloatArray | None:
+    """Seconds of every frame and run; a row a frame, a column for all runs or, in GOT-10k, for each of three.
+
+    Raises:
+        DataError: the file holds something else.
+    """
     names = (f"{name}_time.txt", f"{result.stem}_time.txt", f"times/{name}_time.txt")
     path = next((result.parent / name for name in names if is_file(result.parent / name)), None)
-    return None if path is None else read_numbers(path)
+    if path is None:
+        return None
+    times = read_number_rows(path)
+    if times.shape not in ((frames, 1), (frames, 3)) or not (np.isfinite(times) & (times >= 0)).all():
+        raise DataError(f"{path.name}: {frames} rows of 1 or 3 times, none negative, were expected")
+    return times.ravel()
 
 
 def _checked_starts(results: Results, annotations: Mapping[str, Annotation], folder: Path) -> Results:

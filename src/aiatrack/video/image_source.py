@@ -1,8 +1,7 @@
 """Frames from image files: a folder, a glob or one picture."""
 
 import os
-import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -12,13 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import VideoError
+from aiatrack.image_files import select_images
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, Image
 from aiatrack.video.time_span import TimeSpan
-
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2"}
-)
-"""Endings, in lower case, of files that count as images."""
 
 
 class ImageSource(FrameSource):
@@ -128,16 +123,3 @@ def list_images(folder: Path) -> list[Path]:
 def _names_below_their_folder(paths: Sequence[Path]) -> list[str]:
     folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
     return [path.relative_to(folder).as_posix() for path in paths]
-
-
-def select_images(paths: Iterable[Path]) -> list[Path]:
-    """Keep the image files among `paths`, hidden ones left out, in natural order."""
-    return sorted(
-        (path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")),
-        key=_natural_key,
-    )
-
-
-def _natural_key(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts]

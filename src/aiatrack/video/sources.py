@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiatrack.errors import SettingsError, VideoError
+from aiatrack.image_files import IMAGE_SUFFIXES, select_images
 from aiatrack.paths import exists, is_folder
 from aiatrack.video.animation_source import AnimationSource
 from aiatrack.video.camera_source import CameraSource
 from aiatrack.video.film_source import FilmSource
 from aiatrack.video.frames import FrameSource
 from aiatrack.video.image_headers import count_tiff_pages, is_animated_png, read_webp_durations_s
-from aiatrack.video.image_source import IMAGE_SUFFIXES, ImageSource, list_images, select_images
+from aiatrack.video.image_source import ImageSource, list_images
 from aiatrack.video.iterable_source import IterableSource
 from aiatrack.video.stream_source import StreamSource
 from aiatrack.video.time_span import TimeSpan

@@ -6,10 +6,8 @@ from typing import Protocol
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
+from aiatrack.image_files import select_images
 from aiatrack.paths import is_folder, why_unreachable
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-"""File name endings, in lower case, that are taken for frames."""
 
 
 class Layout(Protocol):
@@ -43,17 +41,14 @@ class Layout(Protocol):
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """Image files of a folder by name, or by number if all names are numbers; empty without such a folder.
+    """Image files of a folder, the same and in the same order as `aiatrack track` takes them for a video.
+
+    Empty without such a folder.
 
     Raises:
         DataError: the folder may not be read.
     """
-    if not is_folder(folder):
-        return ()
-    images = [path for path in _entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
-    if all(path.stem.isdecimal() for path in images):
-        return tuple(sorted(images, key=lambda path: (int(path.stem), path.name)))
-    return tuple(sorted(images))
+    return tuple(select_images(_entries(folder))) if is_folder(folder) else ()
 
 
 def list_folders(folder: Path) -> list[Path]:

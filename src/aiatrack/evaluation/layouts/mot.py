@@ -1,6 +1,7 @@
 """MOTChallenge: many targets in one film; every target is a sequence of its own."""
 
 import configparser
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,16 @@ class MotLayout:
         return tuple(entry for film in films for entry in _targets(film))
 
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
-        """See `Layout`."""
+        """See `Layout`: by the numbers that the names end with, as gt.txt counts; else by position."""
         frames = list_images(root / sequence.frames)
-        return frames[sequence.first - 1 : sequence.last]
+        numbered = _by_number(frames)
+        if not numbered or sequence.last is None:
+            return frames[sequence.first - 1 : sequence.last]
+        # A frame that is not there keeps its place: without it, later ones would shift against the boxes.
+        return tuple(
+            numbered.get(number) or _numbered_like(frames[0], number)
+            for number in range(sequence.first, sequence.last + 1)
+        )
 
     def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
         """See `Layout`."""
@@ -52,6 +60,18 @@ class MotLayout:
         return build_annotation(
             boxes, image_size=_image_size(path.parent.parent), origin=f"{path}, {sequence.name}"
         )
+
+
+def _by_number(frames: tuple[Path, ...]) -> dict[int, Path]:
+    """Frames by the number at the end of their names; empty if not every one has a number of its own."""
+    numbers = [re.search(r"[0-9]+$", path.stem) for path in frames]
+    found = {int(number[0]): path for number, path in zip(numbers, frames, strict=True) if number}
+    return found if len(found) == len(frames) else {}
+
+
+def _numbered_like(frame: Path, number: int) -> Path:
+    digits = len(frame.stem) - len(frame.stem.rstrip("0123456789"))
+    return frame.with_name(f"{frame.stem[:-digits]}{number:0{digits}d}{frame.suffix}")
 
 
 def _considered(path: Path) -> FloatArray:

@@ -10,8 +10,11 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7
 """Colours of trackers in order, told apart by colour-blind readers too (Okabe and Ito)."""
 
 _WIDTH, _HEIGHT = 460, 330
+_BAR_HEIGHT = 12
 _LEFT, _TOP, _RIGHT, _BOTTOM = 46, 14, 12, 42
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
+_LEGEND_LETTERS = 42
+"""As many fit beside a curve's key and number."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,29 @@ def colour_of(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def draw_curves(lines: Sequence[Line], thresholds: FloatArray, *, title: str, axis: str) -> str:
-    """Draw curves over thresholds, each with its number in the legend, the best first there.
+def number_trackers(trackers: Sequence[str]) -> list[str]:
+    """Names for keys; numbered where colours start over, to be found by the numbers beside the bars."""
+    if len(trackers) <= len(COLOURS):
+        return list(trackers)
+    return [f"({number}) {tracker}" for number, tracker in enumerate(trackers, start=1)]
+
+
+def draw_curves(
+    lines: Sequence[Line], thresholds: FloatArray, *, title: str, axis: str, ranked: bool = True
+) -> str:
+    """Draw curves over thresholds, each with its number in the legend.
 
     Args:
         lines: one a tracker, in the order of their colours.
         thresholds: `(K,)` from 0 up.
         title: what the curves show.
         axis: what the thresholds are.
+        ranked: list the best first in the legend, instead of in the given order.
     """
     stop = float(thresholds[-1])
     paths = [_path(index, line, thresholds / stop) for index, line in enumerate(lines)]
     ticks = [f"{stop * i / 5:g}" for i in range(6)]
-    legend = _legend(lines)
+    legend = _legend(lines, ranked=ranked)
     height = _HEIGHT + 18 * len(lines)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title, quote=True)}">'
@@ -52,7 +65,8 @@ def draw_curves(lines: Sequence[Line], thresholds: FloatArray, *, title: str, ax
 
 def draw_bars(groups: Sequence[tuple[str, Sequence[float | None]]], trackers: Sequence[str]) -> str:
     """Draw horizontal bars, a group for each label with a bar for each tracker; values 0 to 1 or None."""
-    bar, gap, left, width = 12, 12, 240, 690
+    numbered = len(trackers) > len(COLOURS)
+    bar, gap, left, width = _BAR_HEIGHT, 12, 240, 690
     step = bar * len(trackers) + gap
     height = step * len(groups) + 24
     parts = []
@@ -62,7 +76,8 @@ def draw_bars(groups: Sequence[tuple[str, Sequence[float | None]]], trackers: Se
         parts.append(f'<text x="{left - 8}" y="{middle:.1f}" text-anchor="end">{escape(label)}</text>')
         for index, value in enumerate(values):
             if value is not None:
-                parts.append(_bar(left, top + index * bar, bar, value, index))
+                text = f"{100 * value:.1f}" + (f" ({index + 1})" if numbered else "")
+                parts.append(_bar(left, top + index * bar, 400 * value, text, colour_of(index)))
     baseline = f'<line x1="{left}" y1="0" x2="{left}" y2="{height - 20}" class="axis"/>'
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="success by challenge">'
@@ -70,12 +85,10 @@ def draw_bars(groups: Sequence[tuple[str, Sequence[float | None]]], trackers: Se
     )
 
 
-def _bar(left: int, top: float, height: int, value: float, index: int) -> str:
-    length = 400 * value
+def _bar(left: int, top: float, length: float, text: str, colour: str) -> str:
     return (
-        f'<rect x="{left}" y="{top:.1f}" width="{length:.1f}" height="{height - 2}" '
-        f'fill="{colour_of(index)}"/>'
-        f'<text x="{left + length + 5:.1f}" y="{top + height - 3:.1f}" class="small">{100 * value:.1f}</text>'
+        f'<rect x="{left}" y="{top:.1f}" width="{length:.1f}" height="{_BAR_HEIGHT - 2}" fill="{colour}"/>'
+        f'<text x="{left + length + 5:.1f}" y="{top + _BAR_HEIGHT - 3:.1f}" class="small">{text}</text>'
     )
 
 
@@ -113,8 +126,10 @@ def _axes(ticks: Sequence[str], axis: str) -> str:
     return "".join(parts)
 
 
-def _legend(lines: Sequence[Line]) -> str:
-    order = sorted(range(len(lines)), key=lambda index: -lines[index].score)
+def _legend(lines: Sequence[Line], *, ranked: bool) -> str:
+    order = list(range(len(lines)))
+    if ranked:
+        order.sort(key=lambda index: -lines[index].score)
     parts = []
     for row, index in enumerate(order):
         y = _HEIGHT + 10 + 18 * row
@@ -122,7 +137,12 @@ def _legend(lines: Sequence[Line]) -> str:
         parts.append(
             f'<line x1="{_LEFT}" y1="{y - 4}" x2="{_LEFT + 26}" y2="{y - 4}" stroke="{colour_of(index)}" '
             f'stroke-width="3" stroke-dasharray="{dash}"/>'
-            f'<text x="{_LEFT + 34}" y="{y}">{100 * lines[index].score:.1f}  '
-            f"{escape(lines[index].name)}</text>"
+            f'<text x="{_LEFT + 34}" y="{y}"><title>{escape(lines[index].name)}</title>'
+            f"{100 * lines[index].score:.1f}  {escape(_shorten(lines[index].name))}</text>"
         )
     return "".join(parts)
+
+
+def _shorten(name: str) -> str:
+    """A name that fits into the legend; SVG neither wraps text nor says that it was cut."""
+    return name if len(name) <= _LEGEND_LETTERS else f"{name[: _LEGEND_LETTERS - 1]}…"

@@ -15,6 +15,11 @@ from aiatrack.evaluation.scoring import Score
 
 WORST_SEQUENCES = 10
 """How many sequences a report shows pictures of."""
+UNLIKE_SEQUENCES = (
+    "the trackers were scored over different sequences, so their numbers do not rank them and none is set "
+    "off as the best; differences are over the sequences that both have"
+)
+"""The note on such a comparison."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,15 @@ class Comparison:
         return tuple(entry.tracker for entry in self.entries)
 
     @cached_property
-    def best(self) -> int:
-        """Which tracker has the highest headline number."""
+    def same_sequences(self) -> bool:
+        """Whether all trackers were scored over the same sequences; only then do their numbers rank them."""
+        return len({frozenset(score.sequence_names) for score in self.scores}) == 1
+
+    @cached_property
+    def best(self) -> int | None:
+        """Which tracker has the highest headline number; None for a lone one, or over unlike sequences."""
+        if len(self.scores) < 2 or not self.same_sequences:
+            return None
         return int(np.argmax([score.overall() for score in self.scores]))
 
     @cached_property
@@ -53,6 +65,32 @@ class Comparison:
         ]
         names = dict.fromkeys(name for part in parts for name in part)
         return {name: tuple(part.get(name) for part in parts) for name in names}
+
+    def notes_on(self, tracker: int) -> list[str]:
+        """What readers must know of one tracker's numbers.
+
+        Args:
+            tracker: its place.
+        """
+        entry, score = self.entries[tracker], self.scores[tracker]
+        notes = [*entry.results.notes, *score.notes]
+        left_out = [problem.sequence for problem in entry.results.problems]
+        if left_out:
+            notes.append(f"{len(left_out)} sequences left out: {', '.join(left_out)}")
+        return notes
+
+    @property
+    def notes(self) -> list[str]:
+        """What readers must know, with tracker and benchmark."""
+        name = self.benchmark.name
+        notes = [
+            f"{tracker} on {name}: {note}"
+            for index, tracker in enumerate(self.trackers)
+            for note in self.notes_on(index)
+        ]
+        if not self.same_sequences:
+            notes.append(f"{name}: {UNLIKE_SEQUENCES}")
+        return notes
 
     def worst_sequences(self, count: int = WORST_SEQUENCES) -> list[tuple[str, float]]:
         """Sequences with the lowest headline numbers of the first tracker, and those; the worst first."""
@@ -77,15 +115,7 @@ class Report:
     @property
     def notes(self) -> list[str]:
         """What readers must know, with tracker and benchmark."""
-        notes = []
-        for comparison in self.comparisons:
-            for entry, score in zip(comparison.entries, comparison.scores, strict=True):
-                where = f"{entry.tracker} on {comparison.benchmark.name}"
-                notes += [f"{where}: {note}" for note in (*entry.results.notes, *score.notes)]
-                left_out = [problem.sequence for problem in entry.results.problems]
-                if left_out:
-                    notes.append(f"{where}: {len(left_out)} sequences left out: {', '.join(left_out)}")
-        return notes
+        return [note for comparison in self.comparisons for note in comparison.notes]
 
 
 def build_report(entries: Sequence[Entry], rules: str | None = None) -> Report:
@@ -106,7 +136,8 @@ def build_report(entries: Sequence[Entry], rules: str | None = None) -> Report:
         group = groups.setdefault(entry.benchmark.name, [])
         if entry.tracker in {other.tracker for other in group}:
             raise DataError(
-                f"two results are called {entry.tracker!r} on {entry.benchmark.name}: name them apart"
+                f"two results are called {entry.tracker!r} on {entry.benchmark.name}: name them apart, "
+                "each as NAME=FOLDER (in Python, open_entry(tracker=...))"
             )
         group.append(entry)
     return Report(tuple(_compare(group, rules) for group in groups.values()))

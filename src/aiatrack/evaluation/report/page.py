@@ -2,7 +2,7 @@
 
 from html import escape
 
-from aiatrack.evaluation.report.charts import Line, colour_of, draw_bars, draw_curves
+from aiatrack.evaluation.report.charts import Line, colour_of, draw_bars, draw_curves, number_trackers
 from aiatrack.evaluation.report.comparison import Comparison, Report
 from aiatrack.evaluation.report.film_strips import build_film_strip
 from aiatrack.evaluation.report.tables import (
@@ -109,7 +109,8 @@ def _charts(comparison: Comparison) -> str:
             Line(tracker, score.overall_curve(getattr(score, curves)), score.overall(metric))
             for tracker, score in zip(comparison.trackers, comparison.scores, strict=True)
         ]
-        chart = draw_curves(lines, curve_thresholds(curve), title=title, axis=axis)
+        thresholds = curve_thresholds(curve)
+        chart = draw_curves(lines, thresholds, title=title, axis=axis, ranked=comparison.same_sequences)
         figures.append(f"<figure><figcaption>{title}, % of frames</figcaption>{chart}</figure>")
     return f'<div class="charts">{"".join(figures)}</div>'
 
@@ -152,7 +153,7 @@ def _sequence_numbers(comparison: Comparison, sequence: str) -> list[str]:
 def _keys(comparison: Comparison) -> str:
     return "".join(
         f'<span class="key" style="background:{colour_of(index)}"></span>{escape(tracker)}'
-        for index, tracker in enumerate(comparison.trackers)
+        for index, tracker in enumerate(number_trackers(comparison.trackers))
     )
 
 
@@ -160,7 +161,7 @@ def _table(table: ReportTable) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in table.header)
     rows = []
     for index, row in enumerate(table.rows):
-        kind = ' class="best"' if index in table.best_rows and len(table.rows) > 1 else ""
+        kind = ' class="best"' if index in table.best_rows else ""
         rows.append(f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
     return (
         f'<h3>{escape(table.title)}</h3><div class="scroll"><table><thead><tr>{head}</tr></thead>'

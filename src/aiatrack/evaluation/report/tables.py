@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiatrack.evaluation.intervals import bootstrap_interval
-from aiatrack.evaluation.report.comparison import Comparison, Report
+from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES, Comparison, Report
 
 METRIC_COLUMNS = {
     "success_auc": "AUC",
@@ -28,6 +28,8 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
     best_rows: frozenset[int] = frozenset()
     """Rows of the best tracker, to be set off."""
+    notes: tuple[str, ...] = ()
+    """What readers must know of these numbers."""
 
 
 def tabulate_scores(comparison: Comparison) -> ReportTable:
@@ -47,7 +49,8 @@ def tabulate_scores(comparison: Comparison) -> ReportTable:
         )
     title = f"{comparison.benchmark.description.title}, rules: {comparison.rules.name}"
     header = ("tracker", *METRIC_COLUMNS.values(), "AUC, 95 % interval", "sequences", "frames/s")
-    return ReportTable(title, header, tuple(rows), frozenset({comparison.best}))
+    best = frozenset() if comparison.best is None else frozenset({comparison.best})
+    return ReportTable(title, header, tuple(rows), best, tuple(comparison.notes))
 
 
 def tabulate_differences(comparison: Comparison) -> ReportTable:
@@ -70,12 +73,12 @@ def tabulate_differences(comparison: Comparison) -> ReportTable:
 
 
 def tabulate_attributes(comparison: Comparison) -> ReportTable:
-    """Headline number by challenge."""
+    """Headline number by challenge; numbers of sequences tracker by tracker where those are not the same."""
     rows = []
     for name, parts in comparison.attributes.items():
-        count = max(len(part.sequence_names) for part in parts if part is not None)
+        counts = [str(0 if part is None else len(part.sequence_names)) for part in parts]
         cells = ("" if part is None else _points(part.overall()) for part in parts)
-        rows.append((name, str(count), *cells))
+        rows.append((name, counts[0] if comparison.same_sequences else " / ".join(counts), *cells))
     header = ("challenge", "sequences", *comparison.trackers)
     return ReportTable(f"AUC by challenge on {comparison.benchmark.description.title}", header, tuple(rows))
 
@@ -107,31 +110,42 @@ def to_markdown(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """Every number in full precision, a row for each benchmark, tracker, sequence (or `all`) and metric."""
+    """Every number in full precision, a row for each benchmark, tracker, sequence (or `all`) and metric.
+
+    Notes stand in the last column of the `all` rows, so that every line stays one row of the same table.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("benchmark", "rules", "tracker", "sequence", "metric", "value", "low", "high"))
+    writer.writerow(("benchmark", "rules", "tracker", "sequence", "metric", "value", "low", "high", "notes"))
     for comparison in report.comparisons:
-        for tracker, score in zip(comparison.trackers, comparison.scores, strict=True):
+        shared = [] if comparison.same_sequences else [UNLIKE_SEQUENCES]
+        for index, (tracker, score) in enumerate(zip(comparison.trackers, comparison.scores, strict=True)):
             start = (comparison.benchmark.name, comparison.rules.name, tracker)
+            notes = "; ".join([*comparison.notes_on(index), *shared])
             for metric in METRIC_COLUMNS:
                 interval = bootstrap_interval(score, metric)
-                writer.writerow((*start, "all", metric, score.overall(metric), interval.low, interval.high))
+                values = (score.overall(metric), interval.low, interval.high)
+                writer.writerow((*start, "all", metric, *values, notes))
                 for name, value in zip(score.sequence_names, score.values[metric].tolist(), strict=True):
-                    writer.writerow((*start, name, metric, value, "", ""))
+                    writer.writerow((*start, name, metric, value, "", "", ""))
     return stream.getvalue()
 
 
 def to_latex(report: Report) -> str:
-    """The tables as LaTeX with `booktabs`, the best tracker in bold."""
+    """The tables as LaTeX with `booktabs`, the best tracker in bold, notes below and as comments on top."""
     parts = ["% Needs \\usepackage{booktabs}"]
+    parts += [f"% Note: {' '.join(note.splitlines())}" for note in report.notes]
     for table in all_tables(report):
         columns = "l" + "r" * (len(table.header) - 1)
         parts += ["\\begin{table}", "\\centering", f"\\caption{{{_latex_text(table.title)}}}"]
         parts += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _latex_row(table.header), "\\midrule"]
         for index, row in enumerate(table.rows):
             parts.append(_latex_row(row, bold=index in table.best_rows))
-        parts += ["\\bottomrule", "\\end{tabular}", "\\end{table}", ""]
+        parts += ["\\bottomrule", "\\end{tabular}"]
+        if table.notes:
+            notes = _latex_text("; ".join(table.notes))
+            parts.append(f"\\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {notes}.}}")
+        parts += ["\\end{table}", ""]
     return "\n".join(parts)
 
 
@@ -152,6 +166,11 @@ def _latex_text(text: str) -> str:
         "\\": "\\textbackslash{}",
         "~": "\\textasciitilde{}",
         "^": "\\textasciicircum{}",
+        "<": "\\textless{}",
+        ">": "\\textgreater{}",
+        "|": "\\textbar{}",
+        '"': "\\char34{}",  # \textquotedbl needs another font encoding than the default
+        "\n": " ",
     }
     return "".join(escapes.get(mark, mark) for mark in text)
 

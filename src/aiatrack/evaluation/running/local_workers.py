@@ -180,7 +180,7 @@ def _run_next(
             report=lambda frames: connection.send(Advanced(number, name, frames)),
             check=_check_runner,
         )
-        folder.save_run(run, session=assignment.session, attempt=assignment.attempt)
+        folder.save_run(run, assignment.task, session=assignment.session, attempt=assignment.attempt)
     connection.send(Finished(number, name))
 
 

@@ -163,7 +163,7 @@ class RayWorkers:
             # What a crash leaves behind is not to be trusted: the next sequence gets a new process.
             self._ray.kill(run.actor.handle)
             return Crashed(run.actor.number, run.task.name, _describe_cause(error))
-        self.folder.save_run(result, session=run.session, attempt=run.attempt)
+        self.folder.save_run(result, run.task, session=run.session, attempt=run.attempt)
         self._idle.append(run.actor)
         return Finished(run.actor.number, run.task.name)
 

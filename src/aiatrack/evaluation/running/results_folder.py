@@ -6,7 +6,7 @@ exists, the sequence is done.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from aiatrack.errors import DataError, OutputError, SettingsError
 from aiatrack.evaluation.dialects import DIALECTS
 from aiatrack.evaluation.running.locks import hold_lock
 from aiatrack.evaluation.running.manifest import Manifest, now
-from aiatrack.evaluation.running.sequence_run import SequenceRun
+from aiatrack.evaluation.running.sequence_run import SequenceRun, SequenceTask
 from aiatrack.paths import is_file
 
 BOX_DIALECT = DIALECTS["plain"]
@@ -90,8 +90,49 @@ class ResultsFolder:
             )
         return True
 
-    def save_run(self, run: SequenceRun, *, session: int, attempt: int) -> None:
+    def check_names(self, names: Collection[str]) -> None:
+        """Make sure that no sequence's boxes would lie in the file of another's times or scores.
+
+        Raises:
+            DataError: of two sequences, to be run or finished here before.
+        """
+        known = {*names, *self._recorded_names()}
+        for name in sorted(known):
+            for other in (f"{name}_time", f"{name}_score"):
+                if other in known:
+                    raise DataError(
+                        f"sequences {name} and {other} would both be written to {self.path / other}.txt: "
+                        "rename one of them"
+                    )
+
+    def check_data(self, task: SequenceTask) -> None:
+        """Make sure that a finished sequence was run on the data that lie on disk now.
+
+        Raises:
+            DataError: it starts from another box, or its frames were other files.
+        """
+        first_row = BOX_DIALECT.format_boxes(np.array([task.first_box]))
+        # Records of earlier versions do not say which frames.
+        digest = self.read_record(task.name).get("frames_sha256")
+        if not self._boxes_path(task.name).read_bytes().startswith(first_row.encode()):
+            difference = "start from another box"
+        elif digest is not None and digest != task.digest_frames():
+            difference = "were made with other frames"
+        else:
+            return
+        raise DataError(
+            f"results of {task.name} in {self.path} {difference}: they are of other data; "
+            "choose another folder"
+        )
+
+    def save_run(self, run: SequenceRun, task: SequenceTask, *, session: int, attempt: int) -> None:
         """Write all files of a sequence, its boxes last.
+
+        Args:
+            run: what came of the task.
+            task: the sequence as it was given out.
+            session: number of the call, for the record.
+            attempt: number of the try in it, for the record.
 
         Raises:
             OutputError: a file cannot be written.
@@ -101,6 +142,7 @@ class ResultsFolder:
             write_text(self.path / f"{run.name}_score.txt", "".join(f"{score:.6f}\n" for score in run.scores))
         record = {
             "frames": len(run.boxes_xywh),
+            "frames_sha256": task.digest_frames(),
             "session": session,
             "attempt": attempt,
             "finished": now(),
@@ -134,8 +176,12 @@ class ResultsFolder:
         Raises:
             DataError: one is damaged.
         """
+        return {name: self.read_record(name) for name in self._recorded_names()}
+
+    def _recorded_names(self) -> list[str]:
+        """Names of all finished sequences."""
         names = sorted(path.stem for path in (self.path / "records").glob("[!.]*.json"))
-        return {name: self.read_record(name) for name in names if is_file(self._boxes_path(name))}
+        return [name for name in names if is_file(self._boxes_path(name))]
 
     def _remove_torn_files(self) -> None:
         """Remove the temporary files of writers that were killed; only their locks' holder may."""

@@ -116,7 +116,8 @@ def run_tracker(
         observer: told of the progress.
 
     Raises:
-        DataError: the benchmark has no frames, or the folder holds results of another copy of it.
+        DataError: the benchmark has no frames, the folder holds results of another copy of it, or the files
+            of two sequences would have the same name.
         SettingsError: the folder holds results made in another way.
         OutputError: the folder is in use or cannot be written.
         AiATrackError: the tracker cannot be built. What a single sequence runs into ends in `Outcome.failed`.
@@ -169,14 +170,22 @@ class _Evaluation:
     failed: dict[str, str] = field(default_factory=dict)
 
     def plan(self, benchmark: Benchmark) -> None:
-        """Sort sequences into done, impossible and waiting, the longest of these first."""
+        """Sort sequences into done, impossible and waiting, the longest of these first.
+
+        Raises:
+            DataError: what is done was done with other data, or two sequences want the same file.
+        """
+        self.results.check_names([sequence.name for sequence in benchmark.sequences])
         tasks, impossible = [], {}
         for sequence in benchmark.sequences:
             try:
                 tasks.append(build_task(sequence, benchmark))
             except DataError as error:
                 impossible[sequence.name] = str(error)
-        self.resumed = [task.name for task in tasks if self.results.is_done(task.name, len(task))]
+        finished = [task for task in tasks if self.results.is_done(task.name, len(task))]
+        for task in finished:
+            self.results.check_data(task)
+        self.resumed = [task.name for task in finished]
         done = set(self.resumed)
         self.observer.planned(
             len(benchmark.sequences),

@@ -1,5 +1,6 @@
 """One tracker over one sequence: a box, a score and a time for every frame."""
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from aiatrack.errors import DataError, TrackingError
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.benchmark import Benchmark, BenchmarkSequence
 from aiatrack.evaluation.running.tracker import Box, SequenceTracker
+from aiatrack.paths import is_file
 from aiatrack.video.image_source import read_image
 
 
@@ -30,6 +32,11 @@ class SequenceTask:
 
     def __len__(self) -> int:
         return len(self.frame_paths)
+
+    def digest_frames(self) -> str:
+        """SHA-256 of the names and sizes in bytes of the frame files; it does not matter where they lie."""
+        files = [(path.name, path.stat().st_size if is_file(path) else None) for path in self.frame_paths]
+        return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ def build_task(sequence: BenchmarkSequence, benchmark: Benchmark) -> SequenceTas
     """Look up a sequence's frames and first box.
 
     Raises:
-        DataError: no frames, as many rows of annotation as do not fit, or no target in frame 0.
+        DataError: no frames, a frame is missing, as many rows of annotation as do not fit, or no target in
+            frame 0.
     """
     annotation = sequence.read_annotation()
     frames = sequence.frame_paths
@@ -65,6 +73,12 @@ def build_task(sequence: BenchmarkSequence, benchmark: Benchmark) -> SequenceTas
         raise DataError(f"{sequence.name} has no frames below {benchmark.root}: a tracker needs to see it")
     if benchmark.description.annotated_frames == "all" and len(frames) != len(annotation):
         raise DataError(f"{sequence.name} has {len(frames)} frames but {len(annotation)} annotated rows")
+    missing = [path for path in frames if not is_file(path)]
+    if missing:
+        raise DataError(
+            f"{sequence.name} lacks {len(missing)} of {len(frames)} frames, the first {missing[0]}: "
+            "copy them from the benchmark"
+        )
     if not annotation.visible[0]:
         raise DataError(f"{sequence.name} has no target in frame 0: nothing can be tracked")
     left, top, width, height = annotation.boxes_xywh[0].tolist()
@@ -83,7 +97,7 @@ def run_sequence(
 
     Raises:
         VideoError: a frame is missing or damaged.
-        TrackingError: the tracker returned something that is no box.
+        TrackingError: the tracker returned something that is no box, or no score.
     """
     boxes = np.empty((len(task), 4))
     scores, seconds = np.ones(len(task)), np.empty(len(task))
@@ -100,7 +114,7 @@ def run_sequence(
         else:
             found = tracker.update(frame)
             boxes[index] = check_box(found.box_xywh, task.name, index)
-            scores[index] = np.nan if found.score is None else found.score
+            scores[index] = np.nan if found.score is None else check_score(found.score, task.name, index)
         seconds[index] = time.perf_counter() - decoded
         decoding += decoded - before
     return SequenceRun(task.name, boxes, scores, seconds, decoding, time.perf_counter() - started)
@@ -119,3 +133,17 @@ def check_box(box_xywh: Sequence[float], sequence: str, frame: int) -> FloatArra
             "width, height with sides of at least 0 were expected"
         )
     return box
+
+
+def check_score(score: float, sequence: str, frame: int) -> float:
+    """Return a tracker's score.
+
+    Raises:
+        TrackingError: not a finite number; a tracker that has no scores says None.
+    """
+    if not np.isfinite(score):
+        raise TrackingError(
+            f"the tracker returned the score {score} in frame {frame} of {sequence}: a finite number was "
+            "expected, or None where there is none"
+        )
+    return score
