@@ -22,7 +22,7 @@ def evaluate(
     root: Annotated[Path, typer.Option(help="Folder of the benchmark, with its frames.")],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a shipped model, weights file, or exported folder; lite if none is named."),
+        typer.Option(help="Name of a shipped model, weights file or exported folder; lite if none is named."),
     ] = None,
     tracker: Annotated[
         list[str] | None,
