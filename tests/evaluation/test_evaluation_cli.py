@@ -165,6 +165,10 @@ def one_based_benchmark(otb_like, monkeypatch: pytest.MonkeyPatch) -> tuple[Path
     return root, results
 
 
+def _rewritten(root: Path, out: Path, dialect: str) -> tuple[object, ...]:
+    return ("-b", "folders", "--root", root, "-o", out, "--dialect", dialect)
+
+
 @pytest.mark.parametrize(
     ("dialect", "options", "start"),
     [
@@ -182,20 +186,7 @@ def test_submit_text_keeps_numbers_that_count_from_one(
     out = tmp_path / "out"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        run(
-            "submit",
-            "text",
-            results,
-            "-b",
-            "folders",
-            "--root",
-            root,
-            "-o",
-            out,
-            "--dialect",
-            dialect,
-            *options,
-        )
+        run("submit", "text", results, *_rewritten(root, out, dialect), *options)
     (path,) = out.rglob("*.txt")
     assert path.read_text().startswith(start)
 
@@ -205,26 +196,14 @@ def test_submit_text_warns_of_boxes_that_leave_their_annotation(
     one_based_benchmark, tmp_path: Path, dialect, first_pixel
 ):
     root, results = one_based_benchmark
-    options = ("-b", "folders", "--root", root, "-o", tmp_path / "out", "--dialect", dialect)
+    options = (*_rewritten(root, tmp_path / "out", dialect), "--first-pixel", first_pixel)
     with pytest.warns(UserWarning, match=r"1 of 1 sequences do not start at their annotation \(cat\)"):
-        run("submit", "text", results, *options, "--first-pixel", first_pixel)
+        run("submit", "text", results, *options)
 
 
 def test_submit_text_counts_from_one_where_the_benchmark_counts_from_zero(otb_like, tmp_path: Path):
     root, results = otb_like(("cat",), frames=2)
-    run(
-        "submit",
-        "text",
-        results,
-        "-b",
-        "folders",
-        "--root",
-        root,
-        "-o",
-        tmp_path / "out",
-        "--dialect",
-        "one_based",
-    )
+    run("submit", "text", results, *_rewritten(root, tmp_path / "out", "one_based"))
     assert (tmp_path / "out" / "cat.txt").read_text().startswith("21.0000,31.0000,40.0000")
 
 

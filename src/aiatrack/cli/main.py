@@ -70,11 +70,10 @@ def _describe(
 
 def _expand_home(argument: str) -> str:
     """Replace `~` where a path begins, which shells leave alone behind an equals sign or in quotes."""
-    option, equals, value = argument.partition("=")
-    path = value if equals else argument
-    if path.partition("/")[0] != "~":
-        return argument
-    return f"{option}{equals}{Path(path).expanduser()}" if equals else str(Path(path).expanduser())
+    begin = argument.find("=") + 1
+    path = argument[begin:]
+    is_at_home = path.partition("/")[0] == "~"
+    return f"{argument[:begin]}{Path(path).expanduser()}" if is_at_home else argument
 
 
 def main() -> None:

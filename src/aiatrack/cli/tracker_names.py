@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from aiatrack.paths import is_folder
+from aiatrack.evaluation.results import select_results_folder
 
 
 def name_trackers(given: Sequence[tuple[str | None, Path]], benchmark: str) -> list[str]:
@@ -24,8 +24,7 @@ def name_trackers(given: Sequence[tuple[str | None, Path]], benchmark: str) -> l
 
 def _read_name(folder: Path, benchmark: str) -> str | None:
     """The tracker's name in the manifest of a folder; None without one, or if it is not ours."""
-    inner = folder / benchmark
-    path = (inner if is_folder(inner) else folder) / "manifest.json"
+    path = select_results_folder(folder, benchmark) / "manifest.json"
     try:
         name = json.loads(path.read_text(encoding="utf-8"))["identity"]["tracker"]["name"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,6 +1,6 @@
 """Pixels by image id, out of the flat files that the store made, or out of files of their own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +13,6 @@ from aiatrack.data.index import SourceIndex
 from aiatrack.errors import DataError
 
 Image = npt.NDArray[np.uint8]
-
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 _EXIF_MARKS = (b"Exif\0\0", b"eXIf", b"EXIF")
 """In JPEG, PNG and WebP files that may say how the camera was held."""
@@ -100,13 +98,6 @@ class JoinedImages:
         """Return `(H, W, 3)` RGB or `(H, W, 4)` RGBA, uint8."""
         bank = int(np.searchsorted(self._start, image, "right")) - 1
         return self._banks[bank].read(image - int(self._start[bank]))
-
-
-def select_images(paths: Iterable[Path]) -> list[Path]:
-    """Keep image files, by their endings, in the order of their names; hidden ones are not meant."""
-    return sorted(
-        path for path in paths if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
-    )
 
 
 def read_image(path: Path) -> Image | None:

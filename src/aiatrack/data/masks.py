@@ -1,6 +1,5 @@
 """Mask images: which object each pixel belongs to."""
 
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.image_files import png_chunks
 from aiatrack.paths import is_file
-
-_PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
@@ -23,7 +21,7 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
     """
     try:
         palette = _read_palette(path) if is_file(path) else None
-    except (OSError, ValueError, struct.error):
+    except (OSError, ValueError):
         return None
     if palette is not None:
         colours = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -35,17 +33,11 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
 def _read_palette(path: Path) -> npt.NDArray[np.uint8] | None:
     """The `(N, 3)` RGB colours of a PNG's palette: OpenCV gives the colours, and not the indices."""
     with path.open("rb") as file:
-        if file.read(8) != _PNG_START:
-            return None
-        kind = b""
-        while kind != b"IDAT":
-            length, kind = struct.unpack(">I4s", file.read(8))
-            content = file.read(length) if kind in (b"IHDR", b"PLTE") else b""
-            if kind == b"IHDR" and content[9:10] != b"\x03":  # not of colours from a palette
+        for kind, length in png_chunks(file):
+            if kind == b"IHDR" and file.read(length)[9:10] != b"\x03":  # not of colours from a palette
                 return None
             if kind == b"PLTE":
-                return np.frombuffer(content, np.uint8).reshape(-1, 3)
-            file.seek(4 if content else length + 4, 1)
+                return np.frombuffer(file.read(length), np.uint8).reshape(-1, 3)
     return None
 
 

@@ -7,8 +7,8 @@ from typing import BinaryIO
 import cv2
 
 from aiatrack.errors import DataError
+from aiatrack.image_files import png_chunks
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8"
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _EXIF_MARKER = 0xE1
@@ -35,27 +35,25 @@ def read_image_size(path: Path) -> tuple[int, int]:
 
 
 def _size_from_header(stream: BinaryIO) -> tuple[int, int] | None:
-    start = stream.read(8)
     try:
-        if start == _PNG_SIGNATURE:
-            return _png_size(stream)
-        if start.startswith(_JPEG_SIGNATURE):
-            stream.seek(2)
+        if stream.read(2) == _JPEG_SIGNATURE:
             return _jpeg_size(stream)
+        stream.seek(0)
+        return _png_size(stream)
     except struct.error:  # cut short: let the decoder say what is wrong
         return None
-    return None
 
 
 def _png_size(stream: BinaryIO) -> tuple[int, int] | None:
-    """Read the first chunk, and walk on to the pixels; none if EXIF is met, which may turn the picture."""
-    width, height = struct.unpack(">II", stream.read(16)[8:])
-    stream.seek(9, 1)
-    while True:
-        length, kind = struct.unpack(">I4s", stream.read(8))
+    """Of the first chunk; none for any other file, and if EXIF, which may turn it, comes before the pixels."""
+    size = None
+    for kind, _ in png_chunks(stream):
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", stream.read(8))
+            size = width, height
         if kind in (b"eXIf", b"IDAT"):
-            return None if kind == b"eXIf" else (width, height)
-        stream.seek(length + 4, 1)
+            return size if kind == b"IDAT" else None
+    return None
 
 
 def _jpeg_size(stream: BinaryIO) -> tuple[int, int] | None:

@@ -73,6 +73,12 @@ def find_result_file(folder: Path, sequence: str, prefix: str = "") -> Path | No
     return next((folder / name for name in names if is_file(folder / name)), None)
 
 
+def select_results_folder(folder: Path, benchmark: str) -> Path:
+    """The subfolder that is called after the benchmark, or the folder itself where there is none."""
+    inner = folder / benchmark
+    return inner if is_folder(inner) else folder
+
+
 def read_results(
     folder: Path, benchmark: Benchmark, annotations: Mapping[str, Annotation], *, partial: bool = False
 ) -> Results:
@@ -94,8 +100,7 @@ def read_results(
             "was expected"
         )
     prefix = benchmark.description.result_prefix
-    inner = folder / benchmark.name
-    folder = inner if is_folder(inner) else folder
+    folder = select_results_folder(folder, benchmark.name)
     results = _read_all(folder, prefix, annotations)
     if not results.boxes and all(problem.problem == "no result file" for problem in results.problems):
         raise DataError(

@@ -47,7 +47,8 @@ class AnimationSource(FrameSource):
         *starts, self._duration = accumulate(durations, initial=Fraction(0))
         self._times = [float(start) for start in starts]
         before = sum(span.is_before(time_s) for time_s in self._times)
-        self._inside = range(before, sum(not self._is_over(time_s) for time_s in self._times))
+        self._inside = range(before, sum(not span.is_over(time_s) for time_s in self._times))
+        self._is_cut_by_span = span.is_over(self._times[-1])
         self.frame_count = len(self._inside)
 
     @property

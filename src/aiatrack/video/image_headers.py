@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from aiatrack.image_files import png_chunks
+
 MIN_SHOWN_MS, DEFAULT_SHOWN_MS = 11, 100
 """Browsers show a picture for the second where its file says less than the first."""
 
@@ -16,14 +18,9 @@ MIN_SHOWN_MS, DEFAULT_SHOWN_MS = 11, 100
 def is_animated_png(path: Path) -> bool:
     """Whether a file is a PNG with an animation of more than one picture."""
     with path.open("rb") as file:
-        if file.read(8) != b"\x89PNG\r\n\x1a\n":
-            return False
-        while len(header := file.read(8)) == 8 and header[4:] != b"IDAT":
-            (size,) = struct.unpack(">I", header[:4])
-            if header[4:] == b"acTL":
-                return int.from_bytes(file.read(4), "big") > 1
-            file.seek(size + 4, 1)
-    return False
+        return any(
+            kind == b"acTL" and int.from_bytes(file.read(4), "big") > 1 for kind, _ in png_chunks(file)
+        )
 
 
 def read_webp_durations_s(path: Path) -> list[Fraction]:

@@ -47,8 +47,9 @@ class ImageSource(FrameSource):
         self._numbered = [
             (index, time_s, path)
             for index, (time_s, path) in enumerate(zip(times, paths, strict=True))
-            if not (span.is_before(time_s) or self._is_over(time_s))
+            if not (span.is_before(time_s) or span.is_over(time_s))
         ]
+        self._is_cut_by_span = bool(times) and span.is_over(times[-1])
         self.frame_count = len(self._numbered)
         self.image_names = _names_below_their_folder(paths)
         self._files = tuple(paths)

@@ -1,15 +1,14 @@
 """Reader of MOTChallenge: `<sequence>/img1/000001.jpg` and `<sequence>/gt/gt.txt`."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 
 from aiatrack.data.annotations import Annotations, Clip, Track
-from aiatrack.data.images import select_images
 from aiatrack.data.reachable import check_reachable
 from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError
+from aiatrack.image_files import frame_number, select_images
 
 _LEAST_VISIBILITY = 0.25
 
@@ -73,10 +72,10 @@ def _numbered_images(folder: Path, problems: list[str]) -> dict[int, Path]:
     """Images by their frame numbers, which rise."""
     images: dict[int, Path] = {}
     for path in select_images(folder.glob("*")):
-        digits = re.search(r"[0-9]{1,18}$", path.stem)
-        if digits is None:
+        number = frame_number(path)
+        if number is None:
             problems.append(f"{path}: no frame number in its name; it is left out")
-        elif (number := int(digits[0])) in images:
+        elif number in images:
             problems.append(f"{path}: {images[number].name} is of the same frame; it is left out")
         else:
             images[number] = path

@@ -8,9 +8,10 @@ import numpy.typing as npt
 import yaml
 
 from aiatrack.data.annotations import Annotations, Clip, Track
-from aiatrack.data.images import read_image, select_images
+from aiatrack.data.images import read_image
 from aiatrack.data.reachable import check_reachable
 from aiatrack.errors import DataError
+from aiatrack.image_files import select_images
 from aiatrack.paths import is_file
 
 _LEAST, _LARGEST = -0.1, 1.1

@@ -1,7 +1,6 @@
 """MOTChallenge: many targets in one film; every target is a sequence of its own."""
 
 import configparser
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotat
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_folders, list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_text
+from aiatrack.image_files import frame_number
 from aiatrack.paths import is_file
 
 _FRAME, _TARGET, _CONSIDERED = 0, 1, 6
@@ -64,8 +64,7 @@ class MotLayout:
 
 def _by_number(frames: tuple[Path, ...]) -> dict[int, Path]:
     """Frames by the number at the end of their names; empty if not every one has a number of its own."""
-    numbers = [re.search(r"[0-9]+$", path.stem) for path in frames]
-    found = {int(number[0]): path for number, path in zip(numbers, frames, strict=True) if number}
+    found = {number: path for path in frames if (number := frame_number(path)) is not None}
     return found if len(found) == len(frames) else {}
 
 
