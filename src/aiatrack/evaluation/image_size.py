@@ -45,7 +45,7 @@ def _size_from_header(stream: BinaryIO) -> tuple[int, int] | None:
 
 
 def _png_size(stream: BinaryIO) -> tuple[int, int] | None:
-    """Of the first chunk; none for any other file, and if EXIF, which may turn it, comes before the pixels."""
+    """Of the first chunk; none for other files, and if EXIF, which may turn it, comes before the pixels."""
     size = None
     for kind, _ in png_chunks(stream):
         if kind == b"IHDR":
