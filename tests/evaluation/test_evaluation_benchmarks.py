@@ -12,6 +12,7 @@ from aiatrack.evaluation.benchmark import Benchmark, check_benchmark, open_bench
 from aiatrack.evaluation.description import benchmark_names, load_description
 from aiatrack.evaluation.layouts import LAYOUTS
 from aiatrack.evaluation.rules import RULE_SETS
+from aiatrack.evaluation.running.sequence_run import build_task
 from aiatrack.video.image_source import list_images
 
 NAN = float("nan")
@@ -131,6 +132,20 @@ def test_got10k_reads_cover_size_and_class(tmp_path: Path):
     assert annotation.image_size == (1920, 1080)
     assert sequence.description.object_class == "bird"
     assert len(sequence.frame_paths) == 3
+
+
+def test_got10k_names_a_frame_that_is_missing_in_between(tmp_path: Path):
+    folder = tmp_path / "test" / "GOT-10k_Test_000001"
+    put(folder / "groundtruth.txt", "1,2,3,4\n")
+    put_frames(folder, [f"{n:08d}.jpg" for n in (1, 2, 4, 5)])
+    benchmark = open_benchmark("got10k_test", tmp_path)
+    sequence = only(benchmark, "GOT-10k_Test_000001")
+    assert len(sequence.read_annotation()) == len(sequence.frame_paths) == 5
+    check = check_benchmark(benchmark)[0]
+    assert check.problems[0].startswith("1 of 5 frames missing, first ")
+    assert check.problems[0].endswith("00000003.jpg")
+    with pytest.raises(DataError, match="lacks 1 of 5 frames"):
+        build_task(sequence, benchmark)
 
 
 def test_test_splits_annotate_frame_0_alone_and_order_frames_by_number(tmp_path: Path):
@@ -286,6 +301,33 @@ def test_own_folders_read_absence_and_attributes(tmp_path: Path):
     annotation = only(open_benchmark("folders", tmp_path), "cat").read_annotation()
     assert annotation.visible.tolist() == [True, False]
     assert annotation.attributes == {"blur"}
+
+
+def test_own_folders_with_frames_but_no_annotation_are_listed_and_named(tmp_path: Path):
+    put(tmp_path / "cat" / "groundtruth.txt", "1,2,3,4\n")
+    put_frames(tmp_path / "cat" / "img", ["1.jpg"])
+    put_frames(tmp_path / "dog" / "img", ["1.jpg"])
+    put_frames(tmp_path / "notes", ["1.jpg"])
+    checks = {check.name: check.problems for check in check_benchmark(open_benchmark("folders", tmp_path))}
+    assert set(checks) == {"cat", "dog"}
+    assert checks["cat"] == ()
+    assert "cannot read " in checks["dog"][0] and "groundtruth.txt" in checks["dog"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("folders", "caf\udce9/groundtruth.txt"),
+        ("vot", "caf\udce9/groundtruth.txt"),
+        ("mot", "caf\udce9/gt/gt.txt"),
+        ("trackingnet", "TEST/anno/caf\udce9.txt"),
+        ("folders", "caf\udce9.txt"),
+    ],
+)
+def test_a_name_that_is_no_text_is_named_with_the_remedy(tmp_path: Path, name: str, file: str):
+    put(tmp_path / file, "1,1,2,3,4,5,1\n")
+    with pytest.raises(SettingsError, match=r"caf.* is not UTF-8 text.*: rename it"):
+        open_benchmark(name, tmp_path)
 
 
 def test_flat_annotation_stands_in_for_a_layout(tmp_path: Path):

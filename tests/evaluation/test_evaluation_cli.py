@@ -104,7 +104,7 @@ def test_a_partial_score_lists_what_it_left_out(otb_like):
     with pytest.raises(DataError, match=r"dog.*--partial"):
         run("score", results, "-b", "folders", "--root", root)
     output = run("score", results, "-b", "folders", "--root", root, "--partial")
-    assert "left out: 1 sequences" in output
+    assert "left out: 1 sequence\n" in output
     assert "dog" in output
 
 
@@ -115,6 +115,8 @@ def test_benchmarks_are_listed_and_checked(otb_like):
     assert listed["lasot"]["rules"] == "lasot"
     with pytest.raises(DataError, match=r"3 sequences below .* are incomplete"):
         run("benchmarks", "check", root, "-b", "folders")
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
+        run("benchmarks", "check", root / "nowhere")
     for name in ("cat", "dog", "bird"):
         for frame in range(12):
             (root / name / "img" / f"{frame}.jpg").touch()
@@ -205,6 +207,63 @@ def test_submit_text_counts_from_one_where_the_benchmark_counts_from_zero(otb_li
     root, results = otb_like(("cat",), frames=2)
     run("submit", "text", results, *_rewritten(root, tmp_path / "out", "one_based"))
     assert (tmp_path / "out" / "cat.txt").read_text().startswith("21.0000,31.0000,40.0000")
+
+
+@pytest.fixture
+def damaged(otb_like) -> tuple[Path, Path]:
+    """A benchmark of three with results, the annotation of one damaged."""
+    root, results = otb_like()
+    (root / "dog" / "groundtruth.txt").write_text("garbage")
+    return root, results
+
+
+def test_one_damaged_annotation_leaves_the_others_to_be_scored(damaged, tmp_path: Path):
+    root, results = damaged
+    options = ("-b", "folders", "--root", root)
+    with pytest.raises(DataError, match=r"1 of 3 sequences cannot be used .dog.*--partial"):
+        run("score", results, *options)
+    output = run("score", results, *options, "--partial")
+    assert "2 sequences" in output
+    assert "- dog: " in output
+    table = tmp_path / "report.md"
+    run("report", results, *options, "--partial", "-o", table)
+    assert "1 sequence left out: dog" in table.read_text()
+    for name in ("cat", "bird"):
+        (root / name / "groundtruth.txt").write_text("garbage")
+    with pytest.raises(DataError, match="3 of 3 sequences cannot be used"):
+        run("score", results, *options, "--partial")
+
+
+def test_submit_text_leaves_out_what_is_damaged_on_demand(damaged, tmp_path: Path):
+    root, results = damaged
+    (results / "bird.txt").unlink()
+    options = _rewritten(root, tmp_path / "out", "plain")
+    with pytest.raises(DataError, match=r"dog.*--partial"):
+        run("submit", "text", results, *options)
+    with pytest.warns(UserWarning) as given:
+        assert "wrote 1 files" in run("submit", "text", results, *options, "--partial")
+    assert [str(item.message).split(":")[0] for item in given] == ["dog is left out", "bird is left out"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cat.txt"]
+    (results / "cat.txt").unlink()
+    with pytest.warns(UserWarning), pytest.raises(DataError, match="no sound result of any of 2 sequences"):
+        run("submit", "text", results, *options, "--partial")
+
+
+def test_one_sequence_has_no_interval(otb_like, tmp_path: Path):
+    root, results = otb_like(("cat",))
+    options = ("-b", "folders", "--root", root)
+    output = run("score", results, *options)
+    assert "Own sequences, 1 sequence\n" in output.replace(" \n", "\n").replace("  ", "")
+    assert "95.24 - 95.24" not in output
+    overall = json.loads(run("score", results, *options, "--json"))["overall"]
+    assert overall["success_auc"] == {"value": pytest.approx(20 / 21), "low": None, "high": None}
+    files = [tmp_path / f"report{suffix}" for suffix in (".md", ".csv", ".tex", ".html")]
+    run(
+        "report", f"a={results}", f"b={results}", *options, *(part for path in files for part in ("-o", path))
+    )
+    assert not any("95.24 - 95.24" in path.read_text() for path in files)
+    assert "| +0.00 |  |  | no |" in files[0].read_text()
+    assert ",all,precision,1.0,,," in files[1].read_text()
 
 
 def test_names_are_never_markup(otb_like, tmp_path: Path):

@@ -57,21 +57,22 @@ def test_every_metric_can_be_explained(table, metric):
 
 def test_a_single_cause_gets_the_whole_difference():
     """Half of the frames have no box: the denominator alone halves the score, from 20/21 to 10/21."""
-    truth = {"only": build_annotation(np.array([BOX, [NAN] * 4]))}
-    table = FrameTable({"only": np.array([BOX, BOX])}, truth)
+    truth = {"only": build_annotation(np.array([BOX, BOX, [NAN] * 4, [NAN] * 4]))}
+    table = FrameTable({"only": np.array([BOX] * 4)}, truth)
     explanation = explain_difference(table, RULE_SETS["aiatrack"], RULE_SETS["stark"])
     assert [part.rule for part in explanation.parts] == ["denominator"]
     assert explanation.parts[0].difference == pytest.approx(-10 / 21)
 
 
 def test_two_interacting_rules_share_what_neither_does_alone():
-    """Worked by hand: one visible frame hit, one frame flagged absent with a hit, third without box.
+    """Worked by hand, each frame twice: one visible, hit; one flagged absent with a hit; one without box.
 
     aiatrack 1/1; all frames counted 2/2; all frames divided by 1/3; both 2/3. Shapley: counting gets
     ((1 - 1) + (2/3 - 1/3)) / 2 = 1/6, dividing ((1/3 - 1) + (2/3 - 1)) / 2 = -1/2, in mean overlap.
     """
-    truth = {"only": build_annotation(np.array([BOX, BOX, [NAN] * 4]), flagged_absent=[0, 1, 0])}
-    table = FrameTable({"only": np.array([BOX, BOX, BOX])}, truth)
+    annotated = np.repeat(np.array([BOX, BOX, [NAN] * 4]), 2, axis=0)
+    truth = {"only": build_annotation(annotated, flagged_absent=[0, 0, 1, 1, 0, 0])}
+    table = FrameTable({"only": np.array([BOX] * 6)}, truth)
     explanation = explain_difference(
         table, RULE_SETS["aiatrack"], RULE_SETS["trackingnet"], "average_overlap"
     )

@@ -51,6 +51,14 @@ def test_pairing_finds_a_small_difference_that_intervals_alone_would_hide():
     assert paired_difference(second, first).difference == pytest.approx(-comparison.difference)
 
 
+def test_a_single_sequence_has_no_interval():
+    score = score_shifts({"a": 2.0})
+    assert bootstrap_interval(score) is None
+    found = paired_difference(score, score_shifts({"a": 5.0, "b": 1.0}))
+    assert found.difference > 0
+    assert (found.interval, found.p_value, found.significant) == (None, None, False)
+
+
 def test_noise_is_not_significant():
     random = np.random.default_rng(4)
     first = score_shifts({f"s{i}": float(s) for i, s in enumerate(random.uniform(0, 10, 40))})

@@ -118,6 +118,30 @@ def test_markdown_sets_off_the_best_and_keeps_its_columns(entries):
     assert "| yes |" in text
 
 
+def test_the_best_of_each_metric_is_bold_and_so_are_ties(entries):
+    """The first is ahead but in precision; the third ties with it in the digits shown, all in SR 0.5."""
+    report = build_report([entries[1], entries[0], replace(entries[1], tracker="third")])
+    comparison = report.comparisons[0]
+    first, second, third = comparison.scores
+    ahead = {**second.values, "precision": np.full(12, 1.5)}
+    close = {**third.values, "success_auc": third.values["success_auc"] - 1e-7}
+    scores = (first, replace(second, values=ahead), replace(third, values=close))
+    report = Report((replace(comparison, scores=scores),))
+    rows = [line for line in to_markdown(report).splitlines() if "95.24" in line or "150.00" in line][:3]
+    bold = [[cell.startswith("**") for cell in row.split(" | ")[1:7]] for row in rows]
+    assert bold == [
+        [True, False] + [True] * 4,
+        [False, True, False, False, True, False],
+        [True, False] + [True] * 4,
+    ]
+    latex = to_latex(report)
+    assert r"\textbf{95.24} & 100.00 & \textbf{100.00}" in latex
+    assert r" & \textbf{150.00} & " in latex
+    page = to_html(report)
+    assert '<td class="best">95.24</td><td>100.00</td><td class="best">100.00</td>' in page
+    assert page.count('<td class="best">150.00</td>') == 1
+
+
 def test_latex_escapes_what_latex_would_read(entries):
     text = to_latex(build_report(entries))
     assert r"ours \& \textless{}theirs\textgreater{}" in text
@@ -127,7 +151,7 @@ def test_latex_escapes_what_latex_would_read(entries):
 
 def test_differences_are_paired_and_signed(entries):
     comparison = build_report(entries).comparisons[0]
-    assert comparison.best == 1
+    assert comparison.best() == {1}
     found = comparison.differences[0, 1]
     assert found.significant
     assert found.difference == pytest.approx(comparison.scores[0].overall() - comparison.scores[1].overall())
@@ -163,21 +187,21 @@ def holey(entries) -> Report:
 
 def test_left_out_sequences_are_noted(holey):
     assert holey.notes == [
-        "holey on folders: 1 sequences left out: seq4",
+        "holey on folders: 1 sequence left out: seq4",
         f"folders: {UNLIKE_SEQUENCES}",
     ]
-    assert "1 sequences left out: seq4" in to_html(holey)
-    assert "1 sequences left out: seq4" in to_markdown(holey)
+    assert "1 sequence left out: seq4" in to_html(holey)
+    assert "1 sequence left out: seq4" in to_markdown(holey)
     latex = to_latex(holey)
-    assert "\n% Note: holey on folders: 1 sequences left out: seq4\n" in latex
-    assert "{\\footnotesize holey on folders: 1 sequences left out: seq4;" in latex
+    assert "\n% Note: holey on folders: 1 sequence left out: seq4\n" in latex
+    assert "{\\footnotesize holey on folders: 1 sequence left out: seq4;" in latex
 
 
 def test_csv_notes_stand_on_the_rows_of_their_tracker(holey, entries):
     rows = list(csv.DictReader(io.StringIO(to_csv(holey))))
     assert all(None not in row for row in rows)
     notes = {(row["tracker"], row["sequence"] == "all"): row["notes"] for row in rows}
-    assert notes["holey", True] == f"1 sequences left out: seq4; {UNLIKE_SEQUENCES}"
+    assert notes["holey", True] == f"1 sequence left out: seq4; {UNLIKE_SEQUENCES}"
     assert notes[TRACKERS[1], True] == UNLIKE_SEQUENCES
     assert notes["holey", False] == notes[TRACKERS[1], False] == ""
     assert {row["notes"] for row in csv.DictReader(io.StringIO(to_csv(build_report(entries[1:]))))} == {""}
@@ -185,7 +209,7 @@ def test_csv_notes_stand_on_the_rows_of_their_tracker(holey, entries):
 
 def test_trackers_over_different_sequences_are_not_ranked(holey):
     comparison = holey.comparisons[0]
-    assert comparison.best is None
+    assert comparison.best() == frozenset()
     assert "**" not in to_markdown(holey)
     assert "\\textbf" not in to_latex(holey)
     page = to_html(holey)

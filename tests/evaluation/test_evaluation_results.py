@@ -8,7 +8,7 @@ import pytest
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import open_entry, tabulate_entry
-from aiatrack.evaluation.number_files import read_number_rows
+from aiatrack.evaluation.number_files import read_number_rows, read_numbers
 from aiatrack.evaluation.results import Results, read_annotations, read_results
 from aiatrack.evaluation.rules import RULE_SETS
 
@@ -63,6 +63,12 @@ def test_all_dialects_of_numbers_read_the_same(tmp_path: Path, content: bytes):
         (b"1,2,3\n1,2,3\n", "4 numbers a row were expected, got 3"),
         (b"x,y,w,h\n1,2,3,4\n", "rows of numbers"),
         (b"\xff\xfe\x00\x01", "not a text file"),
+        (b"1,2,3,4\n1,2,3\n", "line 2 has 3 columns, where 4 were expected as in line 1$"),
+        (
+            b"1 2 3 4\n1 2 x 4\n",
+            "line 2 is '1 2 x 4', where only numbers were expected$",
+        ),
+        (b"1,2,3,4\n1,2,,4\n", "line 2 is '1,2,,4', where only numbers were expected$"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, content: bytes, message: str):
@@ -70,6 +76,15 @@ def test_damaged_files_are_refused(tmp_path: Path, content: bytes, message: str)
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_number_rows(path, columns=4)
+
+
+def test_flags_that_are_no_numbers_are_named_by_their_line(tmp_path: Path):
+    path = tmp_path / "flags.txt"
+    path.write_text("0,1\n0;one\n")
+    with pytest.raises(
+        DataError, match=r"flags.txt .*: line 2 is '0;one', where only numbers were expected$"
+    ):
+        read_numbers(path)
 
 
 def read(root: Path, results: Path, *, partial: bool = False) -> Results:

@@ -91,7 +91,7 @@ def test_got10k_drops_the_given_frame_and_clips_to_the_image(make_table):
     assert clipped.notes == ()
     unclipped = score_frames(make_table(predicted, annotated), RULE_SETS["got10k"])
     assert unclipped.overall() == 0.25
-    assert "not clipped in 1 sequences" in unclipped.notes[0]
+    assert "not clipped in 1 sequence:" in unclipped.notes[0]
 
 
 def test_got10k_pools_frames_and_balances_classes(make_table):
@@ -120,8 +120,8 @@ def test_got10k_otb_normalises_by_at_least_one_pixel_and_averages_the_curve(make
 
 
 def test_absent_frames_push_precision_over_one_only_under_the_flag(make_table):
-    annotated = [BOX, [NAN] * 4, [NAN] * 4]
-    table = make_table([BOX, BOX, FAR], annotated)
+    annotated = [BOX, BOX, *[[NAN] * 4] * 4]
+    table = make_table([BOX, BOX, BOX, BOX, FAR, FAR], annotated)
     assert score_frames(table, select_rules("aiatrack")).overall("normalised_precision") == 1.0
     flagged = score_frames(table, select_rules("aiatrack", AbsentErrors.NORMALISED))
     assert flagged.overall("normalised_precision") == 3.0
@@ -137,6 +137,27 @@ def test_a_sequence_without_counted_frames_is_left_out_and_named(make_table):
     assert "gone" in score.notes[0]
     with pytest.raises(DataError, match="no sequence has a frame"):
         score_frames(make_table({"gone": boxes["gone"]}, {"gone": truth["gone"]}), RULE_SETS["aiatrack"])
+
+
+@pytest.mark.parametrize("rules", RULE_SETS.values(), ids=lambda rules: rules.name)
+def test_a_sequence_of_the_given_frame_alone_is_left_out_and_named(make_table, rules: RuleSet):
+    boxes = {"film": np.array([BOX, SHIFT_2]), "glimpse": np.array([BOX])}
+    truth = {name: build_annotation(np.array([BOX] * len(found))) for name, found in boxes.items()}
+    score = score_frames(make_table(boxes, truth), rules)
+    assert score.sequence_names == ("film",)
+    assert "1 sequence (glimpse)" in score.notes[-1]
+    with pytest.raises(DataError, match="no sequence has a frame after its first"):
+        score_frames(make_table({"glimpse": boxes["glimpse"]}, truth), rules)
+
+
+def test_a_target_that_is_gone_after_its_first_frame_is_left_out_where_absent_frames_are(make_table):
+    boxes = {"film": np.array([BOX, FAR]), "gone": np.array([BOX, FAR])}
+    truth = {"film": build_annotation(np.array([BOX, BOX]))}
+    truth["gone"] = build_annotation(np.array([BOX, [NAN] * 4]))
+    counted = score_frames(make_table(boxes, truth), RULE_SETS["aiatrack"])
+    assert (counted.sequence_names, counted.overall("precision")) == (("film",), 0.5)
+    # Rules that divide by all frames judge what was predicted without a target.
+    assert score_frames(make_table(boxes, truth), RULE_SETS["stark"]).sequence_names == ("film", "gone")
 
 
 @pytest.mark.parametrize("rules", RULE_SETS.values(), ids=lambda rules: rules.name)

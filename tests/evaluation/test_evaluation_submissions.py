@@ -114,6 +114,16 @@ def test_trackingnet_archive_is_flat(trackingnet, tmp_path: Path):
         collect_trackingnet(results, open_benchmark("trackingnet", tmp_path / "root"))
 
 
+def test_a_copy_that_lacks_a_frame_is_refused(got10k):
+    benchmark, results = got10k
+    name = "GOT-10k_Test_000003"
+    (benchmark.root / "test" / name / "00000002.jpg").unlink()
+    for rows in (2, 3):
+        write_rows(results / f"{name}.txt", np.ones((rows, 4)))
+        with pytest.raises(DataError, match=rf"1 problems .{name}: 1 of 3 frames missing, .*00000002.jpg"):
+            collect_got10k(results, benchmark)
+
+
 def test_an_unknown_number_of_frames_is_refused(trackingnet, tmp_path: Path):
     benchmark, results = trackingnet
     for frame in (tmp_path / "root" / "TEST" / "frames" / "video0_0").iterdir():

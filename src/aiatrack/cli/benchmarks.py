@@ -12,7 +12,8 @@ from aiatrack.cli.terminal import print_line
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import SequenceCheck, check_benchmark, open_benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
-from aiatrack.paths import is_folder
+from aiatrack.evaluation.wording import count_sequences
+from aiatrack.paths import is_folder, why_unreachable
 
 app = typer.Typer(help="List the known benchmarks; check a copy on disk.", no_args_is_help=True)
 
@@ -69,7 +70,8 @@ def check_benchmarks(
         _print_checks(checks)
     incomplete = sum(not check.complete for found in checks.values() for check in found)
     if incomplete:
-        raise DataError(f"{incomplete} sequences below {root} are incomplete: see the list above")
+        are = "is" if incomplete == 1 else "are"
+        raise DataError(f"{count_sequences(incomplete)} below {root} {are} incomplete: see the list above")
 
 
 def _check(name: str, root: Path) -> list[SequenceCheck]:
@@ -78,6 +80,10 @@ def _check(name: str, root: Path) -> list[SequenceCheck]:
 
 def _found_below(root: Path) -> list[str]:
     """Benchmarks with subfolders of their names; asking every reader would mistake one layout for another."""
+    if not is_folder(root):
+        raise DataError(
+            f"there is no folder {root}{why_unreachable(root)}: give the folder that holds the benchmark"
+        )
     names = [name for name in benchmark_names() if is_folder(root / name)]
     if not names:
         raise DataError(

@@ -135,7 +135,9 @@ def _select_pool(cluster: str | None, jobs: int, threads: int) -> "Pool":
 
 
 def _print_outcome(factory: "TrackerFactory", outcome: "Outcome", folder: Path) -> None:
-    parts = [f"{len(outcome.done)} sequences run"]
+    from aiatrack.evaluation.wording import count_sequences
+
+    parts = [f"{count_sequences(len(outcome.done))} run"]
     if outcome.resumed:
         parts.append(f"{len(outcome.resumed)} done before")
     if outcome.failed:

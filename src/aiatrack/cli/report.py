@@ -34,7 +34,10 @@ def report(
     ] = None,
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="Leave out missing or damaged results, by name, instead of refusing."),
+        typer.Option(
+            "--partial",
+            help="Leave out missing or damaged results and annotation, by name, instead of refusing.",
+        ),
     ] = False,
 ) -> None:
     """Write a report of one or many trackers, by file name as HTML page, Markdown, CSV or LaTeX.
@@ -52,7 +55,7 @@ def report(
     entries: list[Entry] = []
     for name, folder in zip(benchmark, root, strict=True):
         opened = open_benchmark(name, folder)
-        annotations = read_annotations(opened)
+        annotations = read_annotations(opened, partial=partial)
         for tracker, (_, path) in zip(name_trackers(given, opened.name), given, strict=True):
             entries.append(open_entry(path, opened, annotations, tracker=tracker, partial=partial))
     built = build_report(entries, rules)

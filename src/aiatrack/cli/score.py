@@ -20,6 +20,7 @@ from aiatrack.evaluation.intervals import bootstrap_interval
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.rules import RULE_SETS, AbsentErrors, RuleSet, select_rules
 from aiatrack.evaluation.scoring import METRICS, Score
+from aiatrack.evaluation.wording import count_sequences
 
 _TITLES = {
     "success_auc": "success",
@@ -61,7 +62,9 @@ _AbsentHits = Annotated[
 ]
 _Partial = Annotated[
     bool,
-    typer.Option("--partial", help="Leave out missing or damaged results, by name, instead of refusing."),
+    typer.Option(
+        "--partial", help="Leave out missing or damaged results and annotation, by name, instead of refusing."
+    ),
 ]
 
 
@@ -99,7 +102,8 @@ def score(
     chosen = select_rules(rules or opened.description.rules, absent)
     others = [select_rules(name, absent) for name in explain_to or (RULE_SETS if explain else ())]
     (tracker,) = name_trackers([(None, results)], opened.name)
-    entry = open_entry(results, opened, read_annotations(opened), tracker=tracker, partial=partial)
+    annotations = read_annotations(opened, partial=partial)
+    entry = open_entry(results, opened, annotations, tracker=tracker, partial=partial)
     scored = entry.score(chosen)
     explanations = [
         explain_difference(entry.table, chosen, other, metric)
@@ -129,13 +133,13 @@ def _overall(scored: Score) -> dict[str, float]:
 
 def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
     console = Console()
-    title = f"{entry.tracker} on {entry.benchmark.description.title}, {len(scored.sequence_names)} sequences"
+    count = count_sequences(len(scored.sequence_names))
+    title = f"{entry.tracker} on {entry.benchmark.description.title}, {count}"
     table = Table("", "score", "95 % interval", title=Text(title))
     for metric, words in _TITLES.items():
         interval = bootstrap_interval(scored, metric)
-        table.add_row(
-            words, _points(scored.overall(metric)), f"{_points(interval.low)} - {_points(interval.high)}"
-        )
+        span = "" if interval is None else f"{_points(interval.low)} - {_points(interval.high)}"
+        table.add_row(words, _points(scored.overall(metric)), span)
     classes = entry.object_classes()
     if classes is not None:
         table.add_row("mean overlap, classes balanced", _points(scored.class_balanced(classes)), "")
@@ -147,7 +151,7 @@ def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
     for note in (*entry.results.notes, *scored.notes):
         console.print("[yellow]note:[/yellow]", Text(note))
     if entry.results.problems:
-        console.print(f"[yellow]left out:[/yellow] {len(entry.results.problems)} sequences")
+        console.print(f"[yellow]left out:[/yellow] {count_sequences(len(entry.results.problems))}")
         for item in entry.results.problems:
             print_line(f"- {item.sequence}: {item.problem}")
 

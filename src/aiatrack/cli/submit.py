@@ -12,7 +12,9 @@ from aiatrack.cli.terminal import print_line
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.dialects import DIALECTS, import_results, select_dialect, write_results
+from aiatrack.evaluation.results import find_unannotated, read_known_annotations
 from aiatrack.evaluation.submissions import collect_got10k, collect_trackingnet, write_submission
+from aiatrack.evaluation.wording import count_sequences
 
 app = typer.Typer(help="Write results as a server or another toolkit wants them.", no_args_is_help=True)
 
@@ -41,7 +43,7 @@ def submit_got10k(
     benchmark = open_benchmark(f"got10k_{split}", root)
     files = collect_got10k(results, benchmark, deterministic=not repetitions)
     write_submission(files, output)
-    print_line(f"wrote {output}: {len(benchmark.sequences)} sequences, {len(files)} files")
+    print_line(f"wrote {output}: {count_sequences(len(benchmark.sequences))}, {len(files)} files")
 
 
 @app.command("trackingnet")
@@ -54,7 +56,7 @@ def submit_trackingnet(results: _Results, *, root: _Root, output: _Output) -> No
     """
     files = collect_trackingnet(results, open_benchmark("trackingnet", root))
     write_submission(files, output)
-    print_line(f"wrote {output}: {len(files)} sequences")
+    print_line(f"wrote {output}: {count_sequences(len(files))}")
 
 
 @app.command("text")
@@ -71,6 +73,13 @@ def submit_text(
             min=0, max=1, help="Number of the first pixel in the files read; the benchmark's if not given."
         ),
     ] = None,
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help="Leave out missing or damaged results and annotation, by name, instead of refusing.",
+        ),
+    ] = False,
 ) -> None:
     """Rewrite text results in another dialect: delimiter, integers, prefix, first pixel.
 
@@ -80,14 +89,16 @@ def submit_text(
     """
     opened = open_benchmark(benchmark, root)
     prefix = opened.description.result_prefix
-    annotations = {sequence.name: sequence.read_annotation() for sequence in opened.sequences}
+    annotations = read_known_annotations(opened, partial=partial)
+    for item in find_unannotated(opened, annotations):
+        warnings.warn(f"{item.sequence} is left out: {item.problem}", stacklevel=2)
     frames = {name: len(annotation) for name, annotation in annotations.items()}
     chosen = select_dialect(dialect)
     # Dialects that do not count from 1 say nothing of the count: they keep the benchmark's own numbers.
     recounts = chosen.first_pixel == 1 or first_pixel is not None
     own = opened.description.first_pixel if recounts else 0
     read_from = own if first_pixel is None else first_pixel
-    boxes = import_results(results, frames, prefix=prefix, first_pixel=read_from)
+    boxes = import_results(results, frames, prefix=prefix, first_pixel=read_from, partial=partial)
     paths = write_results(boxes, output, chosen, prefix=prefix)
     print_line(f"wrote {len(paths)} files to {output}")
     _warn_of_starts({name: rows[0] + (own, own, 0, 0) for name, rows in boxes.items()}, annotations)

@@ -27,6 +27,11 @@ class BenchmarkSequence:
         return self.layout.frame_paths(self.root, self.description)
 
     @property
+    def missing_frames(self) -> list[Path]:
+        """Frame files that are not there; none where no frames are."""
+        return [path for path in self.frame_paths if not is_file(path)]
+
+    @property
     def annotation_path(self) -> Path:
         """The file or folder with the sequence's boxes."""
         return self.layout.annotation_path(self.root, self.description)
@@ -100,7 +105,7 @@ def open_benchmark(name: str, root: Path) -> Benchmark:
             also lie in a subfolder called after the benchmark.
 
     Raises:
-        SettingsError: there is no benchmark of that name.
+        SettingsError: there is no benchmark of that name, or a sequence cannot be called after its folder.
         DataError: the folder is missing or holds nothing of the benchmark.
     """
     description = load_description(name)
@@ -155,7 +160,7 @@ def _problems(sequence: BenchmarkSequence, benchmark: Benchmark) -> list[str]:
     frames = sequence.frame_paths
     if not frames:
         return ["no frames"]
-    missing = [path for path in frames if not is_file(path)]
+    missing = sequence.missing_frames
     problems = []
     if missing:
         problems.append(f"{len(missing)} of {len(frames)} frames missing, first {missing[0]}")

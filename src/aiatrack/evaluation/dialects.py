@@ -1,5 +1,6 @@
 """Dialects of published result files: how to write boxes so that another toolkit reads them, and back."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def write_results(
 
 
 def import_results(
-    folder: Path, frames: Mapping[str, int], *, prefix: str = "", first_pixel: int = 0
+    folder: Path, frames: Mapping[str, int], *, prefix: str = "", first_pixel: int = 0, partial: bool = False
 ) -> dict[str, FloatArray]:
     """Read published results whatever their delimiter, and count pixels from 0.
 
@@ -103,19 +104,32 @@ def import_results(
         frames: how many rows each wanted sequence must have, by its name.
         prefix: what the files may put before a name.
         first_pixel: number of the first pixel in the files, 0 or 1.
+        partial: leave out files that are missing or damaged, each with a warning, instead of refusing all.
 
     Returns:
         `(T, 4)` xywh by name.
 
     Raises:
-        DataError: a file is missing, damaged, or has another number of rows; nothing is padded or cut.
+        DataError: a file (or, if `partial`, every file) is missing, damaged, or has another number of rows;
+            nothing is padded or cut.
     """
     imported = {}
     for name, rows in frames.items():
-        path = find_result_file(folder, name, prefix)
-        if path is None:
-            raise DataError(
-                f"{folder} holds no result of {name}: {prefix}{name}.txt or {name}.txt was expected"
-            )
-        imported[name] = read_result_boxes(path, rows) - (first_pixel, first_pixel, 0, 0)
+        try:
+            boxes = _read_result(folder, name, rows, prefix)
+        except DataError as error:
+            if not partial:
+                raise
+            warnings.warn(f"{name} is left out: {error}", stacklevel=2)
+        else:
+            imported[name] = boxes - (first_pixel, first_pixel, 0, 0)
+    if not imported:
+        raise DataError(f"{folder} holds no sound result of any of {len(frames)} sequences")
     return imported
+
+
+def _read_result(folder: Path, name: str, rows: int, prefix: str) -> FloatArray:
+    path = find_result_file(folder, name, prefix)
+    if path is None:
+        raise DataError(f"{folder} holds no result of {name}: {prefix}{name}.txt or {name}.txt was expected")
+    return read_result_boxes(path, rows)

@@ -121,6 +121,7 @@ def tabulate_explanation(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _with_interval(score: Score, metric: str) -> dict[str, float]:
+def _with_interval(score: Score, metric: str) -> dict[str, float | None]:
     interval = bootstrap_interval(score, metric)
-    return {"value": score.overall(metric), "low": interval.low, "high": interval.high}
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return {"value": score.overall(metric), "low": low, "high": high}

@@ -27,14 +27,18 @@ class PairedDifference:
     """One tracker less another on the same sequences."""
 
     difference: float
-    interval: Interval
-    p_value: float
-    """Two-sided share of bootstrap samples on the other side of 0; never below 1 / (samples + 1)."""
+    interval: Interval | None
+    """None over a single sequence: see `bootstrap_interval`."""
+    p_value: float | None
+    """Two-sided share of bootstrap samples on the other side of 0; never below 1 / (samples + 1).
+
+    None without an interval.
+    """
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.interval.low > 0 or self.interval.high < 0
+        """Whether the interval leaves out 0; never without one."""
+        return self.interval is not None and (self.interval.low > 0 or self.interval.high < 0)
 
 
 def bootstrap_interval(
@@ -44,8 +48,10 @@ def bootstrap_interval(
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Interval:
+) -> Interval | None:
     """Interval of a benchmark's number under resampling of its sequences.
+
+    None over a single sequence: drawn again it is always itself, which says nothing of others.
 
     Args:
         score: of one tracker.
@@ -54,6 +60,8 @@ def bootstrap_interval(
         resamples: number of bootstrap samples.
         seed: of the random numbers; the same seed gives the same interval.
     """
+    if len(score.sequence_names) == 1:
+        return None
     counts = _draw(len(score.sequence_names), resamples, seed)
     return _percentiles(_means(counts, score, metric), level)
 
@@ -86,11 +94,13 @@ def paired_difference(
             "two trackers without a common sequence cannot be compared: score them on the same benchmark"
         )
     first, second = (_ordered(score, sorted(common)) for score in (first, second))
+    difference = first.overall(metric) - second.overall(metric)
+    if len(common) == 1:
+        return PairedDifference(difference, None, None)
     counts = _draw(len(common), resamples, seed)
     samples = _means(counts, first, metric) - _means(counts, second, metric)
     tail = min(int((samples <= 0).sum()), int((samples >= 0).sum()))
     p_value = min(1.0, 2 * (tail + 1) / (resamples + 1))
-    difference = first.overall(metric) - second.overall(metric)
     return PairedDifference(difference, _percentiles(samples, level), p_value)
 
 

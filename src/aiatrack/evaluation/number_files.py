@@ -9,6 +9,9 @@ from aiatrack.errors import DataError
 
 FloatArray = npt.NDArray[np.float64]
 
+_SHOWN = 60
+"""Characters of a faulty line that a message repeats."""
+
 
 def read_text(path: Path) -> str:
     """Read a small text file; a byte-order mark and Windows line ends disappear.
@@ -50,12 +53,30 @@ def read_number_rows(path: Path, columns: int | None = None) -> FloatArray:
         raise DataError(f"{path}: line {blank} of {len(lines)} is blank; every frame needs its row")
     delimiter = next((mark for mark in (",", ";") if mark in lines[0]), None)
     try:
-        rows = np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, dtype=np.float64)
+        rows = _parse_rows(lines, delimiter)
     except ValueError as error:
-        raise DataError(f"{path} does not hold rows of numbers: {error}") from error
+        raise DataError(f"{path} does not hold rows of numbers: {_first_fault(lines, delimiter)}") from error
     if columns is not None and rows.shape[1] != columns:
         raise DataError(f"{path}: {columns} numbers a row were expected, got {rows.shape[1]}")
     return rows
+
+
+def _parse_rows(lines: list[str], delimiter: str | None) -> FloatArray:
+    return np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, dtype=np.float64)
+
+
+def _first_fault(lines: list[str], delimiter: str | None) -> str:
+    """What is wrong with the first line that cannot follow those before it."""
+    expected = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            columns = _parse_rows([line], delimiter).shape[1]
+        except ValueError:
+            return f"line {number} is {line[:_SHOWN]!r}, where only numbers were expected"
+        expected = expected or columns
+        if columns != expected:
+            return f"line {number} has {columns} columns, where {expected} were expected as in line 1"
+    return "its lines do not fit together"
 
 
 def read_numbers(path: Path) -> FloatArray:
@@ -64,8 +85,13 @@ def read_numbers(path: Path) -> FloatArray:
     Raises:
         DataError: missing, empty or not numbers.
     """
-    text = read_text(path).replace(",", " ").replace(";", " ")
-    try:
-        return np.array(text.split(), dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"{path} does not hold numbers: {error}") from error
+    numbers: list[float] = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        try:
+            numbers += [float(part) for part in line.replace(",", " ").replace(";", " ").split()]
+        except ValueError as error:
+            raise DataError(
+                f"{path} does not hold numbers: line {number} is {line[:_SHOWN]!r}, where only numbers were "
+                "expected"
+            ) from error
+    return np.array(numbers, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Result files of one tracker on one benchmark: found, read, checked against the annotation."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from aiatrack.paths import is_file, is_folder, why_unreachable
 
 _SHOWN = 8
 _LEAST_START_OVERLAP = 0.5
+_REMEDY = "repair them, or leave these sequences out with --partial (in Python, partial=True)"
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,26 @@ class Results:
         return float(len(timed) / timed.sum()) if len(timed) else None
 
 
-def read_annotations(benchmark: Benchmark) -> dict[str, Annotation]:
+def read_annotations(benchmark: Benchmark, *, partial: bool = False) -> dict[str, Annotation]:
     """Ground truth of all sequences by name.
 
+    Args:
+        benchmark: opened.
+        partial: leave out sequences whose annotation is missing or damaged; `find_unannotated` names them.
+
     Raises:
-        DataError: missing or damaged annotation, named; or a benchmark whose server keeps it.
+        DataError: missing or damaged annotation, named, of any sequence or, if `partial`, of all; or a
+            benchmark whose server keeps it.
     """
     if benchmark.description.annotated_frames == "first":
         raise DataError(
             f"{benchmark.description.title} annotates only frame 0, its server scores: write a submission"
         )
+    return read_known_annotations(benchmark, partial=partial)
+
+
+def read_known_annotations(benchmark: Benchmark, *, partial: bool = False) -> dict[str, Annotation]:
+    """As `read_annotations`, but of frame 0 alone where a server keeps the rest."""
     annotations: dict[str, Annotation] = {}
     problems = []
     for sequence in benchmark.sequences:
@@ -62,9 +73,23 @@ def read_annotations(benchmark: Benchmark) -> dict[str, Annotation]:
             annotations[sequence.name] = sequence.read_annotation()
         except DataError as error:
             problems.append(ResultProblem(sequence.name, str(error)))
-    if problems:
-        raise DataError(f"annotation of {benchmark.name}: {_summary(problems, len(benchmark.sequences))}")
+    if problems and not (partial and annotations):
+        raise DataError(
+            f"annotation of {benchmark.name}: {_summary(problems, len(benchmark.sequences))}; {_REMEDY}"
+        )
     return annotations
+
+
+def find_unannotated(benchmark: Benchmark, annotations: Mapping[str, Annotation]) -> list[ResultProblem]:
+    """Why the sequences that `read_annotations` left out have no annotation; they are read once more."""
+    problems = []
+    for sequence in benchmark.sequences:
+        if sequence.name not in annotations:
+            try:
+                sequence.read_annotation()
+            except DataError as error:
+                problems.append(ResultProblem(sequence.name, str(error)))
+    return problems
 
 
 def find_result_file(folder: Path, sequence: str, prefix: str = "") -> Path | None:
@@ -87,7 +112,8 @@ def read_results(
     Args:
         folder: with one file a sequence; a subfolder called after the benchmark is looked into as well.
         benchmark: whose sequences are wanted.
-        annotations: from `read_annotations`.
+        annotations: from `read_annotations`; sequences of the benchmark whose annotation it left out are
+            among `Results.problems`.
         partial: score what is sound and leave out the rest, which `Results.problems` names.
 
     Raises:
@@ -106,11 +132,11 @@ def read_results(
         raise DataError(
             f"{folder} holds no result of {benchmark.description.title}{_likely_benchmark(folder)}"
         )
+    unannotated = find_unannotated(benchmark, annotations)
+    results = replace(results, problems=(*unannotated, *results.problems))
     if results.problems and not (partial and results.boxes):
-        raise DataError(
-            f"results in {folder}: {_summary(results.problems, len(annotations))}; "
-            "repair them, or leave these sequences out with --partial (in Python, partial=True)"
-        )
+        total = len(annotations) + len(unannotated)
+        raise DataError(f"results in {folder}: {_summary(results.problems, total)}; {_REMEDY}")
     return _checked_starts(results, annotations, folder)
 
 

@@ -22,6 +22,7 @@ from aiatrack.evaluation.rules import (
     RuleSet,
     ThresholdTest,
 )
+from aiatrack.evaluation.wording import count_sequences
 
 METRICS = (
     "success_auc",
@@ -94,10 +95,10 @@ def curve_thresholds(curve: Curve) -> FloatArray:
 
 
 def score_frames(table: FrameTable, rules: RuleSet) -> Score:
-    """Score all sequences of a table by a rule set.
+    """Score all sequences of a table by a rule set; those in which nothing is to be predicted are left out.
 
     Raises:
-        DataError: no sequence has a frame that the rules count.
+        DataError: no sequence has a frame after its first that the rules count.
     """
     scorer = _Scorer(table, rules)
     score = Score(
@@ -110,17 +111,17 @@ def score_frames(table: FrameTable, rules: RuleSet) -> Score:
         scorer.normalised_precision_curves,
         scorer.notes(),
     )
-    return score if scorer.has_frames.all() else score.subset(scorer.has_frames)
+    return score if scorer.is_predicted.all() else score.subset(scorer.is_predicted)
 
 
 def score_metric(table: FrameTable, rules: RuleSet, metric: str) -> float:
     """One number of `score_frames` alone, without the cost of the others; a metric of `METRICS`.
 
     Raises:
-        DataError: no sequence has a frame that the rules count.
+        DataError: no sequence has a frame after its first that the rules count.
     """
     scorer = _Scorer(table, rules)
-    kept = scorer.has_frames
+    kept = scorer.is_predicted
     return float(np.average(scorer.values(metric)[kept], weights=scorer.weights[kept]))
 
 
@@ -136,10 +137,13 @@ class _Scorer:
         self.absent = passed & ~self.counted
         divided_by = self.counted if rules.denominator is Denominator.COUNTED else passed
         frames = np.bincount(table.sequence[divided_by], minlength=len(table.names))
-        self.has_frames: BoolArray = frames > 0
-        if not self.has_frames.any():
+        # Frame 0 is given: a sequence that is judged in no other has full marks, whatever the tracker.
+        predicted = table.sequence[divided_by & ~table.is_first]
+        self.is_predicted: BoolArray = np.bincount(predicted, minlength=len(table.names)) > 0
+        if not self.is_predicted.any():
             raise DataError(
-                f"no sequence has a frame that the rule set {rules.name!r} counts: check the annotation"
+                f"no sequence has a frame after its first that the rule set {rules.name!r} counts: "
+                "check the annotation"
             )
         self.denominator: FloatArray = np.maximum(frames, 1).astype(np.float64)
 
@@ -190,11 +194,14 @@ class _Scorer:
         notes = []
         if self.rules.clip_to_image and not self.table.sizes_known:
             unknown = int((~np.isfinite(self.table.image_sizes[:, 0])).sum())
-            notes.append(f"boxes not clipped in {unknown} sequences: the size of their images is not known")
-        empty = [name for name, kept in zip(self.table.names, self.has_frames, strict=True) if not kept]
+            notes.append(
+                f"boxes not clipped in {count_sequences(unknown)}: the size of their images is not known"
+            )
+        empty = [name for name, kept in zip(self.table.names, self.is_predicted, strict=True) if not kept]
         if empty:
             notes.append(
-                f"left out, no frame that these rules count: {len(empty)} sequences ({', '.join(empty[:5])})"
+                "left out, nothing to predict in a frame after the first that these rules count: "
+                f"{count_sequences(len(empty))} ({', '.join(empty)})"
             )
         return tuple(notes)
 

@@ -114,6 +114,10 @@ def _count_frames(sequence: BenchmarkSequence) -> int:
     frames = len(sequence.frame_paths) or len(sequence.read_annotation())
     if frames < 2:
         raise DataError("its number of frames is not known: the frames must lie below the root")
+    missing = sequence.missing_frames
+    if missing:
+        # Whatever ran on this copy did not see what the server's copy shows.
+        raise DataError(f"{len(missing)} of {frames} frames missing, first {missing[0]}")
     return frames
 
 

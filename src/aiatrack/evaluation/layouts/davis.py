@@ -9,7 +9,7 @@ import numpy.typing as npt
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import list_folders, list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
 from aiatrack.evaluation.number_files import read_text
 from aiatrack.paths import is_file
 
@@ -29,7 +29,9 @@ class DavisLayout:
         split = root / "ImageSets" / "2017" / f"{description.folder}.txt"
         annotations = root / "Annotations" / "480p"
         names = (
-            read_text(split).split() if is_file(split) else [path.name for path in list_folders(annotations)]
+            read_text(split).split()
+            if is_file(split)
+            else [check_name(path.name, path) for path in list_folders(annotations)]
         )
         entries = []
         for name in names:

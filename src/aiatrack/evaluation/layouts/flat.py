@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import Layout
+from aiatrack.evaluation.layouts.layout import Layout, check_name
 from aiatrack.evaluation.layouts.numbered import drop_unannotated_start
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers
 from aiatrack.paths import is_file
@@ -29,7 +29,9 @@ class FlatLayout:
         """See `Layout`: the listed sequences, or else every text file."""
         if description.listed_sequences():
             return self._own.list_sequences(root, description)
-        return tuple(SequenceDescription(name=path.stem) for path in sorted(root.glob("*.txt")))
+        return tuple(
+            SequenceDescription(name=check_name(path.stem, path)) for path in sorted(root.glob("*.txt"))
+        )
 
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
         """See `Layout`: none."""

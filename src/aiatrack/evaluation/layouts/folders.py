@@ -6,9 +6,9 @@ from pathlib import Path
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import list_folders, list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
-from aiatrack.paths import is_file
+from aiatrack.paths import is_file, is_folder
 
 
 class FolderLayout:
@@ -19,12 +19,17 @@ class FolderLayout:
     def list_sequences(
         self, root: Path, description: BenchmarkDescription
     ) -> tuple[SequenceDescription, ...]:
-        """See `Layout`: every folder with an annotation is a sequence."""
+        """See `Layout`: every folder with an annotation, or with frames that lack one, is a sequence."""
         listed = description.listed_sequences()
-        names = [path.name for path in list_folders(root) if is_file(path / "groundtruth.txt")]
+        names = [
+            check_name(path.name, path)
+            for path in list_folders(root)
+            if is_file(path / "groundtruth.txt") or is_folder(path / self.frame_folder)
+        ]
         if not listed and not names:
             raise DataError(
-                f"{root} holds no sequence: folders NAME with img/ and groundtruth.txt were expected"
+                f"{root} holds no sequence: folders NAME with {self.frame_folder}/ and groundtruth.txt were "
+                "expected"
             )
         return listed or tuple(SequenceDescription(name=name) for name in names)
 

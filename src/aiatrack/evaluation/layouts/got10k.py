@@ -9,7 +9,7 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import list_images
+from aiatrack.evaluation.layouts.layout import list_numbered_images
 from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
 from aiatrack.paths import is_file, is_folder
 
@@ -31,8 +31,8 @@ class Got10kLayout:
         )
 
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
-        """See `Layout`."""
-        return list_images(root / sequence.frames)
+        """See `Layout`: by the numbers of their names, from 1 to the last that is there."""
+        return list_numbered_images(root / sequence.frames, first=1)
 
     def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
         """See `Layout`."""

@@ -8,9 +8,8 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import list_folders, list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_numbered_images
 from aiatrack.evaluation.number_files import read_number_rows, read_text
-from aiatrack.image_files import frame_number
 from aiatrack.paths import is_file
 
 _FRAME, _TARGET, _CONSIDERED = 0, 1, 6
@@ -34,15 +33,7 @@ class MotLayout:
 
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
         """See `Layout`: by the numbers that the names end with, as gt.txt counts; else by position."""
-        frames = list_images(root / sequence.frames)
-        numbered = _by_number(frames)
-        if not numbered or sequence.last is None:
-            return frames[sequence.first - 1 : sequence.last]
-        # A frame that is not there keeps its place: without it, later ones would shift against the boxes.
-        return tuple(
-            numbered.get(number) or _numbered_like(frames[0], number)
-            for number in range(sequence.first, sequence.last + 1)
-        )
+        return list_numbered_images(root / sequence.frames, sequence.first, sequence.last)
 
     def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
         """See `Layout`."""
@@ -62,17 +53,6 @@ class MotLayout:
         )
 
 
-def _by_number(frames: tuple[Path, ...]) -> dict[int, Path]:
-    """Frames by the number at the end of their names; empty if not every one has a number of its own."""
-    found = {number: path for path in frames if (number := frame_number(path)) is not None}
-    return found if len(found) == len(frames) else {}
-
-
-def _numbered_like(frame: Path, number: int) -> Path:
-    digits = len(frame.stem) - len(frame.stem.rstrip("0123456789"))
-    return frame.with_name(f"{frame.stem[:-digits]}{number:0{digits}d}{frame.suffix}")
-
-
 def _considered(path: Path) -> FloatArray:
     rows = read_number_rows(path)
     if rows.shape[1] < 6 or not (rows[:, _FRAME] >= 1).all():
@@ -81,15 +61,16 @@ def _considered(path: Path) -> FloatArray:
 
 
 def _targets(film: Path) -> list[SequenceDescription]:
+    name = check_name(film.name, film)
     rows = _considered(film / "gt" / "gt.txt")
     entries = []
     for target in np.unique(rows[:, _TARGET]).astype(int).tolist():
         frames = rows[rows[:, _TARGET] == target, _FRAME].astype(int)
         entries.append(
             SequenceDescription(
-                name=f"{film.name}_{target}",
-                frames=f"{film.name}/img1",
-                annotation=f"{film.name}/gt/gt.txt",
+                name=f"{name}_{target}",
+                frames=f"{name}/img1",
+                annotation=f"{name}/gt/gt.txt",
                 first=int(frames.min()),
                 last=int(frames.max()),
                 target=target,

@@ -7,7 +7,7 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_images
 from aiatrack.evaluation.number_files import read_number_rows
 from aiatrack.paths import is_folder
 
@@ -27,7 +27,7 @@ class TrackingNetLayout:
             )
         return tuple(
             SequenceDescription(
-                name=path.stem,
+                name=check_name(path.stem, path),
                 frames=str(Path(below) / "frames" / path.stem),
                 annotation=str(Path(below) / "anno" / path.name),
             )

@@ -8,7 +8,7 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import list_folders, list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
 from aiatrack.evaluation.number_files import read_number_rows, read_text
 from aiatrack.paths import is_file
 
@@ -30,7 +30,11 @@ class VotLayout:
             names = read_text(listing).split()
         else:
             below = Path()
-            names = [path.name for path in list_folders(root) if is_file(path / "groundtruth.txt")]
+            names = [
+                check_name(path.name, path)
+                for path in list_folders(root)
+                if is_file(path / "groundtruth.txt")
+            ]
         if not names:
             raise DataError(
                 f"{root} holds no VOT sequence: list.txt, or folders with groundtruth.txt, were expected"

@@ -12,6 +12,7 @@ from aiatrack.evaluation.entry import Entry
 from aiatrack.evaluation.intervals import PairedDifference, paired_difference
 from aiatrack.evaluation.rules import RuleSet, select_rules
 from aiatrack.evaluation.scoring import Score
+from aiatrack.evaluation.wording import count_sequences
 
 WORST_SEQUENCES = 10
 """How many sequences a report shows pictures of."""
@@ -20,6 +21,11 @@ UNLIKE_SEQUENCES = (
     "off as the best; differences are over the sequences that both have"
 )
 """The note on such a comparison."""
+
+
+def write_points(share: float) -> str:
+    """A share in [0, 1] as tables show it, in points of a hundred with two decimals."""
+    return f"{100 * share:.2f}"
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,16 @@ class Comparison:
         """Whether all trackers were scored over the same sequences; only then do their numbers rank them."""
         return len({frozenset(score.sequence_names) for score in self.scores}) == 1
 
-    @cached_property
-    def best(self) -> int | None:
-        """Which tracker has the highest headline number; None for a lone one, or over unlike sequences."""
+    def best(self, metric: str = "success_auc") -> frozenset[int]:
+        """Which trackers have the highest number of a metric, which is the best of each of `METRICS`.
+
+        All that tie in the digits that a table shows; none for a lone tracker, or over unlike sequences.
+        """
         if len(self.scores) < 2 or not self.same_sequences:
-            return None
-        return int(np.argmax([score.overall() for score in self.scores]))
+            return frozenset()
+        numbers = [write_points(score.overall(metric)) for score in self.scores]
+        highest = max(numbers, key=float)
+        return frozenset(index for index, number in enumerate(numbers) if number == highest)
 
     @cached_property
     def differences(self) -> dict[tuple[int, int], PairedDifference]:
@@ -76,7 +86,7 @@ class Comparison:
         notes = [*entry.results.notes, *score.notes]
         left_out = [problem.sequence for problem in entry.results.problems]
         if left_out:
-            notes.append(f"{len(left_out)} sequences left out: {', '.join(left_out)}")
+            notes.append(f"{count_sequences(len(left_out))} left out: {', '.join(left_out)}")
         return notes
 
     @property

@@ -3,7 +3,7 @@
 from html import escape
 
 from aiatrack.evaluation.report.charts import Line, colour_of, draw_bars, draw_curves, number_trackers
-from aiatrack.evaluation.report.comparison import Comparison, Report
+from aiatrack.evaluation.report.comparison import Comparison, Report, write_points
 from aiatrack.evaluation.report.film_strips import build_film_strip
 from aiatrack.evaluation.report.tables import (
     ReportTable,
@@ -25,7 +25,7 @@ p, li { max-width: 75ch; } .dim { color: var(--dim); font-size: .9rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .28rem .8rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; } tr.best td { font-weight: 650; }
+th:first-child, td:first-child { text-align: left; } td.best { font-weight: 650; }
 th { font-weight: 600; color: var(--dim); font-size: .88rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 1.2rem; }
 figure { margin: 0; } figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .3rem; }
@@ -67,7 +67,7 @@ def _summary(report: Report) -> str:
         cells = []
         for comparison in report.comparisons:
             scores = dict(zip(comparison.trackers, comparison.scores, strict=True))
-            cells.append(f"{100 * scores[tracker].overall():.2f}" if tracker in scores else "")
+            cells.append(write_points(scores[tracker].overall()) if tracker in scores else "")
         rows.append((tracker, *cells))
     header = ("tracker", *(comparison.benchmark.name for comparison in report.comparisons))
     return _table(ReportTable("AUC on every benchmark", header, tuple(rows)))
@@ -160,9 +160,10 @@ def _keys(comparison: Comparison) -> str:
 def _table(table: ReportTable) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in table.header)
     rows = []
-    for index, row in enumerate(table.rows):
-        kind = ' class="best"' if index in table.best_rows else ""
-        rows.append(f"<tr{kind}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>")
+    for row, cells in enumerate(table.rows):
+        kinds = [' class="best"' if (row, column) in table.best_cells else "" for column in range(len(cells))]
+        written = (f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, cells, strict=True))
+        rows.append(f"<tr>{''.join(written)}</tr>")
     return (
         f'<h3>{escape(table.title)}</h3><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

@@ -2,11 +2,11 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiatrack.evaluation.intervals import bootstrap_interval
-from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES, Comparison, Report
+from aiatrack.evaluation.intervals import Interval, bootstrap_interval
+from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES, Comparison, Report, write_points
 
 METRIC_COLUMNS = {
     "success_auc": "AUC",
@@ -26,44 +26,53 @@ class ReportTable:
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    best_rows: frozenset[int] = frozenset()
-    """Rows of the best tracker, to be set off."""
+    best_cells: frozenset[tuple[int, int]] = frozenset()
+    """Row and column of each cell to be set off: the best numbers of their columns, and who leads."""
     notes: tuple[str, ...] = ()
     """What readers must know of these numbers."""
 
 
 def tabulate_scores(comparison: Comparison) -> ReportTable:
-    """Every tracker's numbers with the headline's 95 % interval and speed."""
+    """Every tracker's numbers with the headline's 95 % interval and speed.
+
+    Set off are the best of each metric, and the names of those that are best in the headline. Speeds are not
+    ranked: they may have been taken on different machines.
+    """
     rows = []
     for entry, score in zip(comparison.entries, comparison.scores, strict=True):
-        interval = bootstrap_interval(score)
         speed = entry.results.frames_per_second
         rows.append(
             (
                 entry.tracker,
-                *(_points(score.overall(metric)) for metric in METRIC_COLUMNS),
-                f"{_points(interval.low)} - {_points(interval.high)}",
+                *(write_points(score.overall(metric)) for metric in METRIC_COLUMNS),
+                _span(bootstrap_interval(score)),
                 str(len(score.sequence_names)),
                 "" if speed is None else f"{speed:.1f}",
             )
         )
     title = f"{comparison.benchmark.description.title}, rules: {comparison.rules.name}"
     header = ("tracker", *METRIC_COLUMNS.values(), "AUC, 95 % interval", "sequences", "frames/s")
-    best = frozenset() if comparison.best is None else frozenset({comparison.best})
+    columns = enumerate(("success_auc", *METRIC_COLUMNS))
+    best = frozenset((row, column) for column, metric in columns for row in comparison.best(metric))
     return ReportTable(title, header, tuple(rows), best, tuple(comparison.notes))
+
+
+def _span(interval: Interval | None) -> str:
+    return "" if interval is None else f"{write_points(interval.low)} - {write_points(interval.high)}"
 
 
 def tabulate_differences(comparison: Comparison) -> ReportTable:
     """Paired differences of the headline number, every pair of trackers."""
     rows = []
     for (first, second), found in comparison.differences.items():
+        interval = found.interval
         rows.append(
             (
                 comparison.trackers[first],
                 comparison.trackers[second],
                 f"{100 * found.difference:+.2f}",
-                f"{100 * found.interval.low:+.2f} to {100 * found.interval.high:+.2f}",
-                f"{found.p_value:.4f}",
+                "" if interval is None else f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
+                "" if found.p_value is None else f"{found.p_value:.4f}",
                 "yes" if found.significant else "no",
             )
         )
@@ -77,7 +86,7 @@ def tabulate_attributes(comparison: Comparison) -> ReportTable:
     rows = []
     for name, parts in comparison.attributes.items():
         counts = [str(0 if part is None else len(part.sequence_names)) for part in parts]
-        cells = ("" if part is None else _points(part.overall()) for part in parts)
+        cells = ("" if part is None else write_points(part.overall()) for part in parts)
         rows.append((name, counts[0] if comparison.same_sequences else " / ".join(counts), *cells))
     header = ("challenge", "sequences", *comparison.trackers)
     return ReportTable(f"AUC by challenge on {comparison.benchmark.description.title}", header, tuple(rows))
@@ -95,15 +104,13 @@ def all_tables(report: Report) -> list[ReportTable]:
 
 
 def to_markdown(report: Report) -> str:
-    """The tables as Markdown, the best tracker in bold, notes below."""
+    """The tables as Markdown, the best numbers in bold, notes below."""
     parts = ["# Tracking report\n"]
     for table in all_tables(report):
         parts.append(f"## {table.title}\n")
-        parts.append(_markdown_row(table.header))
+        parts.append(_markdown_row([_markdown_text(cell) for cell in table.header]))
         parts.append(_markdown_row(["---"] + ["---:"] * (len(table.header) - 1)))
-        for index, row in enumerate(table.rows):
-            bold = index in table.best_rows
-            parts.append(_markdown_row([f"**{cell}**" if bold and cell else cell for cell in row]))
+        parts += [_markdown_row(row) for row in _set_off(table, _markdown_text, "**{}**")]
         parts.append("")
     parts += [f"- {_markdown_text(note)}" for note in report.notes]
     return "\n".join(parts).rstrip() + "\n"
@@ -124,7 +131,8 @@ def to_csv(report: Report) -> str:
             notes = "; ".join([*comparison.notes_on(index), *shared])
             for metric in METRIC_COLUMNS:
                 interval = bootstrap_interval(score, metric)
-                values = (score.overall(metric), interval.low, interval.high)
+                span = ("", "") if interval is None else (interval.low, interval.high)
+                values = (score.overall(metric), *span)
                 writer.writerow((*start, "all", metric, *values, notes))
                 for name, value in zip(score.sequence_names, score.values[metric].tolist(), strict=True):
                     writer.writerow((*start, name, metric, value, "", "", ""))
@@ -132,15 +140,15 @@ def to_csv(report: Report) -> str:
 
 
 def to_latex(report: Report) -> str:
-    """The tables as LaTeX with `booktabs`, the best tracker in bold, notes below and as comments on top."""
+    """The tables as LaTeX with `booktabs`, the best numbers in bold, notes below and as comments on top."""
     parts = ["% Needs \\usepackage{booktabs}"]
     parts += [f"% Note: {' '.join(note.splitlines())}" for note in report.notes]
     for table in all_tables(report):
         columns = "l" + "r" * (len(table.header) - 1)
         parts += ["\\begin{table}", "\\centering", f"\\caption{{{_latex_text(table.title)}}}"]
-        parts += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _latex_row(table.header), "\\midrule"]
-        for index, row in enumerate(table.rows):
-            parts.append(_latex_row(row, bold=index in table.best_rows))
+        parts += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
+        parts += [_latex_row([_latex_text(cell) for cell in table.header]), "\\midrule"]
+        parts += [_latex_row(row) for row in _set_off(table, _latex_text, "\\textbf{{{}}}")]
         parts += ["\\bottomrule", "\\end{tabular}"]
         if table.notes:
             notes = _latex_text("; ".join(table.notes))
@@ -149,16 +157,23 @@ def to_latex(report: Report) -> str:
     return "\n".join(parts)
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.2f}"
+def _set_off(table: ReportTable, escape: Callable[[str], str], bold: str) -> list[list[str]]:
+    """The cells of every row, escaped, those to be set off inside the pattern `bold`."""
+    return [
+        [
+            bold.format(escape(cell)) if (row, column) in table.best_cells else escape(cell)
+            for column, cell in enumerate(cells)
+        ]
+        for row, cells in enumerate(table.rows)
+    ]
 
 
 def _markdown_text(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _markdown_row(cells: tuple[str, ...] | list[str]) -> str:
-    return "| " + " | ".join(_markdown_text(cell) for cell in cells) + " |"
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _latex_text(text: str) -> str:
@@ -175,6 +190,5 @@ def _latex_text(text: str) -> str:
     return "".join(escapes.get(mark, mark) for mark in text)
 
 
-def _latex_row(cells: tuple[str, ...], *, bold: bool = False) -> str:
-    written = [_latex_text(cell) for cell in cells]
-    return " & ".join(f"\\textbf{{{cell}}}" if bold and cell else cell for cell in written) + " \\\\"
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + " \\\\"

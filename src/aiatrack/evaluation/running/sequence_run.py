@@ -73,7 +73,7 @@ def build_task(sequence: BenchmarkSequence, benchmark: Benchmark) -> SequenceTas
         raise DataError(f"{sequence.name} has no frames below {benchmark.root}: a tracker needs to see it")
     if benchmark.description.annotated_frames == "all" and len(frames) != len(annotation):
         raise DataError(f"{sequence.name} has {len(frames)} frames but {len(annotation)} annotated rows")
-    missing = [path for path in frames if not is_file(path)]
+    missing = sequence.missing_frames
     if missing:
         raise DataError(
             f"{sequence.name} lacks {len(missing)} of {len(frames)} frames, the first {missing[0]}: "
