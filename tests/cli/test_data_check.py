@@ -26,6 +26,17 @@ def test_a_good_pack_passes(run, here):
     assert "backgrounds: no boxes" in outcome.out
 
 
+def test_a_yolo_folder_by_its_yaml(run, here):
+    for folder in ("images", "labels"):
+        (here / folder).mkdir()
+    cv2.imwrite(str(here / "images" / "a.png"), np.full((48, 64, 3), 200, np.uint8))
+    (here / "labels" / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (here / "data.yaml").write_text("train: images\nnames: [thing]\n")
+    outcome = run("data", "check", "data.yaml", "--layout", "yolo")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert here.name in outcome.out
+
+
 def test_a_source_without_anything_usable_is_named_with_the_reason(run, here):
     write_source(here, "good", [5, 5, 20, 20], 3)
     write_source(here, "huge", [0, 0, 64, 48], 3)

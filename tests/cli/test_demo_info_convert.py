@@ -11,6 +11,7 @@ from cli_inputs import Outcome, Run, film_times
 
 from aiatrack import api
 from aiatrack.data.synthetic import SyntheticWorld, SyntheticWorldSettings
+from aiatrack.errors import WeightsError
 from aiatrack.tracking import TrackResult
 
 
@@ -142,6 +143,34 @@ def test_info_refuses(run, here):
     refused(run("info", "empty.safetensors"), 7, "not a readable safetensors file")
 
 
+def _with_a_nan(state):
+    name = "iou_head.output.bias"
+    return state | {name: torch.full_like(state[name], float("nan"))}
+
+
+UNUSABLE = {
+    "int8": (lambda state: {name: t.to(torch.int8) for name, t in state.items()}, "got int8 in"),
+    "half": (lambda state: dict(list(state.items())[::2]), "do not fit this network"),
+    "nan": (_with_a_nan, "NaN or infinity in 1 of"),
+    "other": (lambda state: state | {"bottleneck.bias": torch.zeros(3)}, "do not fit this network"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_info_refuses_what_tracking_refuses(name, run, here, tiny_weights):
+    from aiatrack.model import save_weights
+
+    damage, words = UNUSABLE[name]
+    settings, state = torch_state(tiny_weights)
+    save_weights(here / "bad.safetensors", damage(state), settings)
+    outcome = run("info", "bad.safetensors")
+    refused(outcome, 7, words)
+    assert outcome.out == ""
+    with pytest.raises(WeightsError) as caught:
+        api.load_tracker("bad.safetensors", "cpu", runtime="eager")
+    assert outcome.err == f"error: {caught.value}\n"
+
+
 class Hostile:
     def __reduce__(self):
         return Path.touch, (Path("executed"),)
@@ -169,6 +198,10 @@ def test_convert_refuses(name, run, here):
     refused(run("convert", "checkpoint.pth.tar", "-o", "base.safetensors"), 7, words)
     assert not (here / "executed").exists()
     assert not (here / "base.safetensors").exists()
+
+
+def test_convert_says_that_weights_need_no_converting(run, here, tiny_weights):
+    refused(run("convert", tiny_weights, "-o", "base.safetensors"), 7, "is a weights file already")
 
 
 def test_convert_refuses_a_cut_checkpoint(run, here):

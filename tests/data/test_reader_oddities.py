@@ -244,6 +244,19 @@ def test_yolo_poses_are_read_by_the_shape_that_data_yaml_gives(
     np.testing.assert_allclose(found.clips[0].tracks[0].boxes_xywh, [[24, 12, 16, 24]])
 
 
+@pytest.mark.parametrize("name", ["data.yaml", "mine.yml"])
+def test_a_yolo_folder_may_be_named_by_its_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = _yolo(tmp_path, "0 0.5 0.5 0.25 0.5 0.4 1")
+    (folder / name).write_text("kpt_shape: [1, 2]\nnames: [thing]\n")
+    found = read_yolo(folder / name)
+    assert (found.name, len(found.clips), found.problems) == (folder.name, 2, ())
+    monkeypatch.chdir(folder)
+    assert read_yolo(Path(name)).name == folder.name
+    assert {clip.name for clip in read_yolo(Path(name)).clips} == {clip.name for clip in found.clips}
+
+
 @pytest.mark.parametrize("content", ["kpt_shape: 17\n", "kpt_shape: [a, b]\n", "names: [\n", "- 1\n", "\x00"])
 def test_a_data_yaml_without_a_shape_of_poses_changes_nothing(tmp_path: Path, content: str) -> None:
     folder = _yolo(tmp_path, "0 0.5 0.5 0.25 0.5")

@@ -190,16 +190,44 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, network, value):
     name = "iou_head.output.weight"
     state[name][0, 0] = value
     save_weights(tmp_path / "bad.safetensors", state, SETTINGS)
-    with pytest.raises(
-        WeightsError, match=rf"NaN, infinity or whole numbers in 1 of \d+ tensors, first {name}"
-    ):
+    with pytest.raises(WeightsError, match=rf"NaN or infinity in 1 of \d+ tensors, first {name}"):
         load_network(tmp_path / "bad.safetensors")
 
 
 def test_whole_numbers_are_no_weights(network):
     state = network.state_dict() | {"iou_head.output.bias": torch.ones(1, dtype=torch.int32)}
-    with pytest.raises(WeightsError, match=r"first iou_head\.output\.bias"):
+    with pytest.raises(WeightsError, match=r"got int32 in 1 of \d+ .*first iou_head\.output\.bias") as caught:
         load_state(network, state, origin="here")
+    assert "NaN" not in str(caught.value) and "training failed" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_that_was_cast_whole_can_be_used(tmp_path, network, dtype):
+    """Its counters of batches became floats as well."""
+    cast = {name: tensor.to(dtype) for name, tensor in network.state_dict().items()}
+    assert any(name.endswith("num_batches_tracked") for name in cast)
+    save_weights(tmp_path / "cast.safetensors", cast, SETTINGS)
+    _, rebuilt = load_network(tmp_path / "cast.safetensors")
+    for name, tensor in rebuilt.state_dict().items():
+        assert tensor.dtype == network.state_dict()[name].dtype, name
+        assert torch.equal(tensor, cast[name].to(tensor.dtype)), name
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "model.module."])
+def test_a_prefix_of_all_names_is_taken_off(tmp_path, network, prefix):
+    state = {prefix + name: tensor for name, tensor in network.state_dict().items()}
+    save_weights(tmp_path / "wrapped.safetensors", state, SETTINGS)
+    _, rebuilt = load_network(tmp_path / "wrapped.safetensors")
+    assert all(torch.equal(tensor, state[prefix + name]) for name, tensor in rebuilt.state_dict().items())
+
+
+def test_a_prefix_is_kept_where_the_rest_does_not_fit(network):
+    whole = network.state_dict()
+    wrapped = {f"module.{name}": tensor for name, tensor in whole.items()}
+    backbone = {f"module.{name}": tensor for name, tensor in whole.items() if name.startswith("backbone.")}
+    for state in (wrapped | {"stray": torch.zeros(1)}, wrapped | {"module.stray": torch.zeros(1)}, backbone):
+        with pytest.raises(WeightsError, match=r"Missing .* \"target_embedding.* Unexpected .* \"module\."):
+            load_state(network, state, origin="here")
 
 
 def test_missing_and_unexpected_names_are_told(network):

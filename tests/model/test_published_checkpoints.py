@@ -168,7 +168,8 @@ def test_a_foreign_file_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ([1, 2], "holds no network"),
+        ([1, 2], r"holds no network: .*'net' or 'state_dict' or 'model', got list"),
+        ({"epoch": 3, "weights": {}}, r"holds no network: .*got a dict with 'epoch', 'weights'"),
         ({"state_dict": {}}, "holds no network"),
         ({"net": {}}, "holds no network"),
         ({"net": None}, "holds no network"),
@@ -184,6 +185,18 @@ def test_a_file_without_such_a_network_is_refused(tmp_path, contents, message, a
     torch.save(contents, path, _use_new_zipfile_serialization=as_archive)
     with pytest.raises(WeightsError, match=message):
         read_published_checkpoint(path)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model."])
+@pytest.mark.parametrize("entry", ["net", "state_dict", "model", None])
+def test_other_trainers_checkpoints_hold_the_same_network(tmp_path, as_archive, entry, prefix):
+    net = OrderedDict((prefix + name, tensor) for name, tensor in small_state().items())
+    path = tmp_path / "theirs.ckpt"
+    contents = net if entry is None else {"epoch": 3, entry: net}
+    torch.save(contents, path, _use_new_zipfile_serialization=as_archive)
+    expected, state = rename_published(small_state()), read_published_checkpoint(path)
+    assert list(state) == list(expected)
+    assert all(torch.equal(state[name], tensor.detach()) for name, tensor in expected.items())
 
 
 def test_weights_of_another_network_do_not_fit(tmp_path, as_archive):

@@ -99,6 +99,16 @@ def test_a_full_disk_is_an_output_error(tmp_path, monkeypatch, kind):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_checkpoint_that_was_not_written_whole_is_told_plainly(tmp_path, monkeypatch):
+    def fail(state, path):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 640 vs 598")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OutputError, match=r"cannot write .*state\.pt whole: no space left") as caught:
+        save_atomically({"step": 1}, tmp_path / "state.pt")
+    assert "enforce" not in str(caught.value) and "enforce" in str(caught.value.__cause__)
+
+
 def test_writing_leaves_other_files_alone(tmp_path):
     """Checkpoints are written as every other file of the package, by a draft of their own."""
     (tmp_path / ".state.pt.draft").write_text("of somebody else")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from training_samples import tiny_settings
 
-from aiatrack.api.training import open_training_run
+from aiatrack.api.training import open_training_run, plan_training_run
 from aiatrack.config import load_recipe
 from aiatrack.data import DataWarning, validation_clips
-from aiatrack.errors import DataError
+from aiatrack.errors import DataError, SettingsError
 from aiatrack.training import TrainingWarning
 
 
@@ -99,6 +99,41 @@ def test_clips_of_unpacked_sources_are_looked_at_when_the_run_is_opened(tmp_path
     path.write_text(path.read_text().replace("[20, 20, 20, 16]", "[900, 20, 20, 16]"))
     with pytest.raises(DataError, match=r"own/v\d: .*outside the 80 x 60 frame"):
         open_training_run(settings, tmp_path / "run")
+
+
+@pytest.mark.parametrize("validates", [True, False])
+def test_a_score_that_no_validation_gives_is_refused_before_the_first_step(tmp_path, validates):
+    settings = _settings(tmp_path / "cache", _write_source(tmp_path, clips=4))
+    log = settings.log.replace(best_metric="foo", validate_every_steps=2 * validates)
+    settings = settings.replace(log=log)
+    if not validates:
+        assert open_training_run(settings, tmp_path / "run").run().best_score is None
+        return
+    with pytest.raises(SettingsError, match=r"log\.best_metric: expected auc, .*got 'foo'"):
+        open_training_run(settings, tmp_path / "run")
+    with pytest.raises(SettingsError, match=r"log\.best_metric: expected auc, .*got 'foo'"):
+        plan_training_run(settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_check_of_settings_together_does_not_print_them_all():
+    with pytest.raises(SettingsError, match="there is no model 'huge'") as caught:
+        load_recipe("nano", ["model=huge"])
+    assert "(got" not in str(caught.value) and "batch_size" not in str(caught.value)
+    with pytest.raises(SettingsError, match=r"steps: .*\(got 'many'\)"):
+        load_recipe("nano", ["steps=many"])
+
+
+def test_a_yolo_data_yaml_is_a_source(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    for folder in ("images", "labels"):
+        (tmp_path / "mine" / folder).mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "mine" / "images" / "a.png"), image)
+    (tmp_path / "mine" / "labels" / "a.txt").write_text("0 0.5 0.5 0.25 0.3\n")
+    (tmp_path / "mine" / "data.yaml").write_text("path: mine\ntrain: images\nnames: [thing]\n")
+    source = {"path": tmp_path / "mine" / "data.yaml", "layout": "yolo"}
+    settings = tiny_settings(data={"sources": [source], "cache": tmp_path / "cache"}, steps=1)
+    assert open_training_run(settings, tmp_path / "run").run().steps == 1
 
 
 def test_fine_tuning_on_coco_as_the_manual_says():

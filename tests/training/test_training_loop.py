@@ -19,6 +19,7 @@ from aiatrack.training import (
     Surroundings,
     TrackingObjective,
     TrainingRun,
+    TrainingWarning,
     build_initial_network,
     load_checkpoint,
 )
@@ -301,6 +302,28 @@ def test_a_validation_without_the_chosen_score(tmp_path, change):
     settings = change(log={"validate_every_steps": 2, "best_metric": "auc"})
     with pytest.raises(TrainingError, match="no score 'auc'"):
         build_run(settings, tmp_path, validate=lambda network: {"ao": 0.5}).run()
+
+
+def test_what_was_learnt_before_a_failed_validation_is_kept(tmp_path, change):
+    settings = change(log={"validate_every_steps": 3, "checkpoint_every_steps": 0})
+    with pytest.raises(TrainingError, match="no score 'auc'"):
+        build_run(settings, tmp_path, validate=lambda network: {"ao": 0.5}).run()
+    scores = iter([0.5, 0.4])
+    resumed = build_run(settings, tmp_path, validate=lambda network: {"auc": next(scores)})
+    assert resumed.resume() and resumed.trainee.step == 3
+    assert resumed.run().best_score == 0.5, "the validation that failed is made up for"
+
+
+@pytest.mark.filterwarnings("error::aiatrack.training.TrainingWarning")
+@pytest.mark.parametrize("warmup", [5, 6, 600])
+def test_a_warmup_that_outlasts_the_run_is_warned_of(tmp_path, change, warmup):
+    settings = change(steps=6, optimizer={"warmup_steps": warmup})
+    if warmup < settings.steps:
+        build_run(settings, tmp_path)  # where a warning is an error
+        return
+    share = {6: "85.7 %", 600: "0.998 %"}[warmup]
+    with pytest.warns(TrainingWarning, match=rf"{share} .*optimizer\.warmup_steps is {warmup}, steps 6"):
+        build_run(settings, tmp_path)
 
 
 def test_pictures_are_written(tmp_path, change):

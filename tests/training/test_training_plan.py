@@ -3,7 +3,7 @@
 import pytest
 from training_samples import SampleStream
 
-from aiatrack.training import build_initial_network, plan_training
+from aiatrack.training import TrainingWarning, build_initial_network, plan_training
 from aiatrack.training.plan import count_parameters
 
 
@@ -17,6 +17,13 @@ def test_a_plan_adds_up(change):
     assert 0 <= plan.data_wait_share <= 1
     assert plan.peak_memory_bytes > 10 * 2**20
     assert plan.device.startswith("cpu")
+
+
+def test_a_plan_warns_of_a_warmup_that_outlasts_the_run(change):
+    settings = change(steps=50, optimizer={"warmup_steps": 50})
+    network = build_initial_network(settings)
+    with pytest.warns(TrainingWarning, match="still climbing when the run ends"):
+        plan_training(settings, network, SampleStream(batch_size=4), measured_steps=1)
 
 
 def test_parameters_are_counted_once(change):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import torch
@@ -17,7 +18,7 @@ from aiatrack.atomic_files import replace_file, write_text
 from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
 from aiatrack.data import SampleBatch, ValidationClip, validation_clips
-from aiatrack.errors import OutputError, TrainingError
+from aiatrack.errors import OutputError, SettingsError, TrainingError
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
 from aiatrack.paths import is_folder
@@ -61,6 +62,7 @@ def open_training_run(
         OutputError: the folder cannot be written.
         AiATrackError: whatever is wrong with the settings, the weights to start from, or a package missing.
     """
+    _check_best_metric(settings)
     _check_folder(folder, resume=resume)
     network = build_initial_network(_with_packaged_weights(settings))
     logs: list[Observer] = [
@@ -87,6 +89,7 @@ def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
     Raises:
         AiATrackError: as `open_training_run`.
     """
+    _check_best_metric(settings)
     network = build_initial_network(_with_packaged_weights(settings))
     return plan_training(settings, network, CorpusStream(settings))
 
@@ -108,6 +111,8 @@ class SettingsFile(Observer):
 class TrackingValidation:
     """Scores a network in training by tracking clips that were kept from training."""
 
+    scores: ClassVar[tuple[str, ...]] = ("auc",)
+    """Names of what it returns."""
     tracking: TrackingSettings
     clips: Sequence[ValidationClip]
 
@@ -155,6 +160,15 @@ def _open_validation(settings: TrainingSettings) -> TrackingValidation | None:
         )
         return None
     return TrackingValidation(settings.model_settings().tracking, clips)
+
+
+def _check_best_metric(settings: TrainingSettings) -> None:
+    """Refuse before the first step what would end the run at its first validation."""
+    if settings.log.validate_every_steps and settings.log.best_metric not in TrackingValidation.scores:
+        raise SettingsError(
+            f"log.best_metric: expected {' or '.join(TrackingValidation.scores)}, which is what the "
+            f"validation gives, got {settings.log.best_metric!r}"
+        )
 
 
 def _with_packaged_weights(settings: TrainingSettings) -> TrainingSettings:

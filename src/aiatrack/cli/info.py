@@ -1,13 +1,19 @@
 """`aiatrack info`: what a model is."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from aiatrack.cli.terminal import console
+from aiatrack.config import ModelSettings, preset_names
+from aiatrack.paths import is_file
+
+if TYPE_CHECKING:
+    from aiatrack.model import AiATrack
 
 
 def info(
@@ -16,7 +22,7 @@ def info(
     ] = "lite",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show a model's settings, parameters and arithmetic.
+    """Show a model's settings, parameters and arithmetic, and check that a weights file can be used.
 
     Tracking settings are those of a tracker that is told no others.
 
@@ -28,11 +34,11 @@ def info(
     ```
     """
     from aiatrack.api import default_changes, read_model_settings
-    from aiatrack.model import build_network, measure_complexity
+    from aiatrack.model import measure_complexity
 
     settings = read_model_settings(model)
     settings = settings.replace(tracking=settings.tracking.replace(**default_changes(model)))
-    complexity = measure_complexity(build_network(settings.network).eval(), settings.tracking.ensemble_size)
+    complexity = measure_complexity(_build(model, settings), settings.tracking.ensemble_size)
     figures = {
         "parameters": complexity.parameters,
         "encode_macs": complexity.encode_macs,
@@ -56,6 +62,15 @@ def info(
     table.add_row("locate, full ensemble", _giga(complexity.locate_macs))
     table.add_row("one tracked frame", _giga(complexity.frame_macs))
     console.print(table)
+
+
+def _build(model: str, settings: ModelSettings) -> "AiATrack":
+    """The network of a weights file as tracking would load it, of any other model without its weights."""
+    from aiatrack.model import build_network, load_network
+
+    if model not in preset_names() and is_file(Path(model)):
+        return load_network(Path(model))[1]
+    return build_network(settings.network).eval()
 
 
 def _giga(macs: int) -> str:

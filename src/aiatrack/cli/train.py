@@ -60,10 +60,20 @@ def train(
         with interrupted_by_termination():
             summary = run.run()
     except KeyboardInterrupt:
-        print_line(f"stopped; go on from the newest checkpoint in {target} with --resume")
+        if _is_first_process():
+            print_line(f"stopped; go on from the newest checkpoint in {target} with --resume")
         raise typer.Exit(STOPPED_EXIT_CODE) from None
+    if not _is_first_process():
+        return
     best = "" if summary.best_score is None else f", best validation score {summary.best_score:.4f}"
     print_line(f"{summary.steps} steps in {summary.seconds / 3600:.2f} h{best}; wrote {summary.weights}")
+
+
+def _is_first_process() -> bool:
+    """Whether this is the one of the run's processes that speaks for all."""
+    from accelerate import PartialState
+
+    return bool(PartialState().is_main_process)
 
 
 def _print_plan(settings: TrainingSettings) -> None:
@@ -72,6 +82,8 @@ def _print_plan(settings: TrainingSettings) -> None:
     from aiatrack.api.training import plan_training_run
 
     plan: TrainingPlan = plan_training_run(settings)
+    if not _is_first_process():
+        return
     table = Table("", "", title=f"plan of {settings.name}", show_header=False)
     table.add_row("device", f"{plan.device}, {plan.processes} process(es)")
     for part, count in plan.parameters.items():

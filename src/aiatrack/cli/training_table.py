@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from accelerate import PartialState
 from rich.console import Console
 
 from aiatrack.training import Observer
@@ -28,9 +29,11 @@ class TrainingTable(Observer):
         self._lines = 0
 
     def on_start(self, step: int, steps: int) -> None:
-        """Say where the run begins."""
+        """Say where the run begins, and how many processes share it if it is more than one."""
         self._steps = steps
-        self._console.print(f"training from step {step} to {steps}", highlight=False)
+        processes = PartialState().num_processes
+        shared = f" in {processes} processes" if processes > 1 else ""
+        self._console.print(f"training from step {step} to {steps}{shared}", highlight=False)
 
     def on_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Print one line."""

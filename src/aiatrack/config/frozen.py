@@ -54,4 +54,7 @@ def _problems(error: ValidationError, place: tuple[int | str, ...]) -> Iterator[
             yield from _problems(reason.__cause__, where)
             continue
         field = ".".join(str(part) for part in where) or "settings"
-        yield f"{field}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r:.200})"
+        message = f"{field}: {problem['msg'].removeprefix('Value error, ')}"
+        # A check of settings together, or a field that is missing, got all the settings around it.
+        is_of_all = problem["type"] in ("value_error", "missing") and isinstance(problem["input"], dict)
+        yield message if is_of_all else f"{message} (got {problem['input']!r:.200})"

@@ -11,7 +11,7 @@ import pickle
 import sys
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
@@ -192,21 +192,22 @@ class _InertUnpickler(pickle.Unpickler):
         return self.storages.setdefault(str(key), _Storage(str(key), content, count))
 
 
-def read_state_dict(path: Path, entry: str) -> dict[str, Tensor]:
+def read_state_dict(path: Path, *entries: str) -> dict[str, Tensor]:
     """Read a state dict out of a dict that `torch.save` wrote, in its present or its legacy format.
 
     Args:
         path: of the file.
-        entry: key of the state dict; nothing else is loaded.
+        entries: keys of which the first that is there holds the state dict; without any of them the whole
+            file may be one. Nothing else is loaded.
 
     Raises:
-        WeightsError: the file is damaged or hostile, or has no such entry; nothing inside was executed.
+        WeightsError: the file is damaged or hostile, or has no state dict; nothing inside was executed.
     """
     try:
         with path.open("rb") as file:
             read = _read_archive if zipfile.is_zipfile(file) else _read_legacy
             file.seek(0)
-            return read(file, entry)
+            return read(file, entries)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except Exception as error:  # a damaged pickle can raise anything at all
@@ -215,7 +216,7 @@ def read_state_dict(path: Path, entry: str) -> dict[str, Tensor]:
         ) from error
 
 
-def _read_archive(file: BinaryIO, entry: str) -> dict[str, Tensor]:
+def _read_archive(file: BinaryIO, entries: Sequence[str]) -> dict[str, Tensor]:
     with zipfile.ZipFile(file) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
@@ -224,7 +225,7 @@ def _read_archive(file: BinaryIO, entry: str) -> dict[str, Tensor]:
         if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
             raise WeightsError("written on a big-endian machine: save it again on a little-endian one")
         contents = _InertUnpickler(io.BytesIO(_read_member(archive, pickles[0]))).load()
-        tensors = _select_tensors(contents, entry)
+        tensors = _select_tensors(contents, entries)
         storages = {tensor.storage for tensor in tensors.values()}
         numbers = {s.key: _load_storage(s, _read_member(archive, f"{folder}data/{s.key}")) for s in storages}
         return _view_all(tensors, numbers)
@@ -237,12 +238,12 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(name)
 
 
-def _read_legacy(file: BinaryIO, entry: str) -> dict[str, Tensor]:
+def _read_legacy(file: BinaryIO, entries: Sequence[str]) -> dict[str, Tensor]:
     if _InertUnpickler(file).load() != _LEGACY_MAGIC:
         raise WeightsError("this is not a file of torch.save")
     _version, _machine = (_InertUnpickler(file).load() for _ in range(2))
     unpickler = _InertUnpickler(file)
-    tensors = _select_tensors(unpickler.load(), entry)
+    tensors = _select_tensors(unpickler.load(), entries)
     needed = {tensor.storage.key for tensor in tensors.values()}
     numbers: dict[str, Tensor] = {}
     for key in _InertUnpickler(file).load():
@@ -258,15 +259,28 @@ def _read_legacy(file: BinaryIO, entry: str) -> dict[str, Tensor]:
     return _view_all(tensors, numbers)
 
 
-def _select_tensors(contents: Any, entry: str) -> dict[str, _StoredTensor]:
-    state = dict.get(contents, entry) if isinstance(contents, dict) else None
-    if not isinstance(state, dict) or not state:
-        raise WeightsError(f"holds no network: expected a dict with the state dict under {entry!r}")
+def _select_tensors(contents: Any, entries: Sequence[str]) -> dict[str, _StoredTensor]:
     # `dict.items`, since a pickle may have hidden an ordered dict's own methods behind attributes.
-    tensors = dict(dict.items(state))
-    if not all(isinstance(n, str) and isinstance(t, _StoredTensor) for n, t in tensors.items()):
-        raise WeightsError(f"the network under {entry!r} is not a state dict of tensors")
-    return tensors
+    found = dict(dict.items(contents)) if isinstance(contents, dict) else {}
+    if _is_state_dict(found):
+        return found
+    for entry in entries:
+        state = found.get(entry)
+        if isinstance(state, dict) and state:
+            tensors = dict(dict.items(state))
+            if not _is_state_dict(tensors):
+                raise WeightsError(f"the network under {entry!r} is not a state dict of tensors")
+            return tensors
+    got = f"a dict with {', '.join(map(repr, found)):.200}" if found else f"{type(contents).__name__}"
+    raise WeightsError(
+        f"holds no network: expected a dict with the state dict under {' or '.join(map(repr, entries))}, "
+        f"got {got}"
+    )
+
+
+def _is_state_dict(found: dict[Any, Any]) -> bool:
+    are_tensors = all(isinstance(n, str) and isinstance(t, _StoredTensor) for n, t in found.items())
+    return are_tensors and bool(found)
 
 
 def _load_storage(storage: _Storage, raw: bytes) -> Tensor:

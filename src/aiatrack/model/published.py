@@ -3,18 +3,30 @@
 import re
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from aiatrack.errors import WeightsError
 from aiatrack.model.inert_pickle import read_state_dict
+from aiatrack.model.weights import without_shared_prefix
 from aiatrack.paths import is_file, why_unreachable
+
+_ENTRIES = ("net", "state_dict", "model")
+"""Where a network lies in a checkpoint: the authors', Lightning's, and that of many others."""
+
+_PARTS = (
+    *("backbone", "bottleneck", "foreground_embed", "background_embed"),
+    *("transformer", "box_head", "iou_head"),
+)
+"""Of the authors' network."""
 
 
 def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     """Read the weights of an authors' checkpoint and rename them to ours.
 
     Args:
-        path: of an `AIATRACK_ep0500.pth.tar` or alike: a pickled dict whose `net` is the state dict.
+        path: of an `AIATRACK_ep0500.pth.tar` or alike: a pickled dict whose `net`, `state_dict` or `model` is
+            the state dict, or the state dict alone; with or without a prefix that all its names share.
 
     Returns:
         The state dict of a `base` network.
@@ -24,7 +36,20 @@ def read_published_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     if not is_file(path):
         raise WeightsError(f"there is no checkpoint {path}{why_unreachable(path)}")
-    return rename_published(read_state_dict(path, entry="net"))
+    if _is_safetensors(path):
+        raise WeightsError(
+            f"{path} is a weights file already, not a checkpoint of torch.save: nothing to convert, give it "
+            "to --model as it is"
+        )
+    return rename_published(without_shared_prefix(read_state_dict(path, *_ENTRIES), _PARTS))
+
+
+def _is_safetensors(path: Path) -> bool:
+    try:
+        with safe_open(path, framework="np"):
+            return True
+    except (OSError, SafetensorError):
+        return False
 
 
 _RENAMES = [

@@ -1,6 +1,8 @@
 """Weights on disk: safetensors with the settings in the metadata; a file alone rebuilds its network."""
 
 import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -83,34 +85,53 @@ def load_network(path: Path) -> tuple[ModelSettings, AiATrack]:
 
 
 def load_state(module: nn.Module, state: dict[str, Tensor], *, origin: str) -> None:
-    """Load a state dict strictly.
+    """Load a state dict strictly, but for a prefix that a wrapper has put before all names.
 
     Raises:
         WeightsError: names, shapes or kinds of number do not fit, or a weight is not finite; the message
             counts the tensors and names the first.
     """
     expected = module.state_dict()
-    unusable = [
-        name for name, tensor in state.items() if name in expected and not _is_usable(tensor, expected[name])
-    ]
-    if unusable:
+    state = without_shared_prefix(state, expected)
+    known = {name: tensor for name, tensor in state.items() if name in expected}
+    # Counters of batches become floats where a whole network is cast: nothing is computed with them.
+    unfit = [n for n, t in known.items() if expected[n].is_floating_point() and not t.is_floating_point()]
+    if unfit:
         raise WeightsError(
-            f"the weights in {origin} cannot be used: NaN, infinity or whole numbers in {len(unusable)} of "
-            f"{len(state)} tensors, first {unusable[0]}; its training failed, or the file is damaged"
+            f"the weights in {origin} cannot be used: expected floating-point numbers, got "
+            f"{str(known[unfit[0]].dtype).removeprefix('torch.')} in {len(unfit)} of {len(state)} tensors, "
+            f"first {unfit[0]}; store them as float32, float16 or bfloat16"
+        )
+    spoilt = [name for name, tensor in known.items() if not tensor.isfinite().all()]
+    if spoilt:
+        raise WeightsError(
+            f"the weights in {origin} cannot be used: NaN or infinity in {len(spoilt)} of {len(state)} "
+            f"tensors, first {spoilt[0]}; its training failed, or the file is damaged"
         )
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        # Names that are missing and those that are there instead, some of each.
+        lines = [f"{line.strip():.190}" for line in str(error).splitlines()[1:]]
         raise WeightsError(
             f"the weights in {origin} do not fit this network ({len(lines)} complaints): "
             f"{' '.join(lines)[:400]}"
         ) from error
 
 
-def _is_usable(tensor: Tensor, expected: Tensor) -> bool:
-    is_of_its_kind = tensor.is_floating_point() == expected.is_floating_point()
-    return is_of_its_kind and bool(tensor.isfinite().all())
+def without_shared_prefix(state: dict[str, Tensor], expected: Iterable[str]) -> dict[str, Tensor]:
+    """Take from all names what a wrapper has put before them, such as DistributedDataParallel's `module.`.
+
+    Args:
+        state: tensors by name.
+        expected: names of a network, or of its parts alone. A state whose names would not begin with these
+            parts is returned as it is.
+    """
+    shared = os.path.commonprefix(list(state))  # noqa: RUF071 - of names, not of paths
+    prefix = shared[: shared.rfind(".") + 1]
+    parts = {name.partition(".")[0] for name in expected}
+    rest = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return rest if all(name.partition(".")[0] in parts for name in rest) else state
 
 
 def _storable(tensor: Tensor, *, half: bool) -> Tensor:

@@ -77,9 +77,10 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
     try:
         with replace_file(path) as draft:
             torch.save(state, draft)
-    except RuntimeError as error:  # PyTorch's writer raises it where the disk is full
+    except RuntimeError as error:  # PyTorch's writer, which tells of positions and not of what went wrong
         raise OutputError(
-            f"cannot write checkpoint {path}: {error}; free space or choose another folder"
+            f"cannot write checkpoint {path} whole: no space left, most likely; free some or choose another "
+            "folder"
         ) from error
 
 

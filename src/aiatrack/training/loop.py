@@ -202,13 +202,12 @@ class TrainingRun:
             self._tell(lambda observer: observer.on_metrics(self.trainee.step, metrics))
         if self._is_due(log.pictures_every_steps):
             self._write_pictures(batch, report)
-        saves = self._is_due(log.checkpoint_every_steps) or self._minutes_are_up()
-        if saves:
+        validates = self._validation_is_due()
+        if self._is_due(log.checkpoint_every_steps) or self._minutes_are_up() or validates:
             self.save()
-        if self._validation_is_due():  # after saving: it takes long, and may fail
+        if validates:  # after saving: it takes long, and may fail
             self._validate()
-            if saves:
-                self.save()
+            self.save()
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.trainee.step % every == 0

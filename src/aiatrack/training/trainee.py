@@ -1,6 +1,7 @@
 """What is trained: network, average, optimiser and their place on one device of many."""
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,17 @@ from aiatrack.data import SampleBatch
 from aiatrack.errors import TrainingError
 from aiatrack.model import AiATrack
 from aiatrack.training.acceleration import build_accelerator
+from aiatrack.training.changes import TrainingWarning
 from aiatrack.training.ema import AveragedNetwork
 from aiatrack.training.losses import LossReport
 from aiatrack.training.objective import TrackingObjective
-from aiatrack.training.optimization import LearningRates, build_optimizer, freeze_parts, load_optimizer
+from aiatrack.training.optimization import (
+    LearningRates,
+    build_optimizer,
+    freeze_parts,
+    learning_rate_share,
+    load_optimizer,
+)
 from aiatrack.training.random_streams import (
     random_state,
     restore_random_state,
@@ -47,7 +55,20 @@ class Trainee:
         self.accelerator = build_accelerator(settings)
         self.step = 0
         self.rates = LearningRates(settings.optimizer, settings.steps)
+        self._warn_of_long_warmup()
         self._prepare()
+
+    def _warn_of_long_warmup(self) -> None:
+        steps, warmup = self.settings.steps, self.settings.optimizer.warmup_steps
+        if steps <= warmup and self.accelerator.is_main_process:
+            share = learning_rate_share(self.settings.optimizer, steps - 1, steps)
+            warnings.warn(
+                f"the learning rate is still climbing when the run ends, at {100 * share:.3g} % of what is "
+                f"asked for: optimizer.warmup_steps is {warmup}, steps {steps}; lower the warm-up for a "
+                "short run",
+                TrainingWarning,
+                stacklevel=4,
+            )
 
     def _prepare(self) -> None:
         if self.settings.shared_batch_norms:

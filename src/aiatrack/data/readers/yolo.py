@@ -28,27 +28,30 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
     Rows of poses, a box and then its points, need the `kpt_shape` of a `data.yaml` in the folder.
 
     Args:
-        path: folder that holds `images` and `labels`, and perhaps `data.yaml`.
+        path: folder that holds `images` and `labels`, and perhaps `data.yaml`; or that file, of any name.
         split: folder below both, such as `train`; all if not given.
 
     Raises:
         DataError: there are no images, or the folder cannot be reached.
     """
-    root = path / "images" / (split or "")
+    folder, description = (path.parent, path) if is_file(path) else (path, path / "data.yaml")
+    root = folder / "images" / (split or "")
     check_reachable(root)
     images = select_images(root.rglob("*"))
     if not images:
         raise DataError(f"{root}: expected images of a YOLO folder, found none")
-    pose_numbers = _pose_numbers(path / "data.yaml")
+    pose_numbers = _pose_numbers(description)
     clips, problems = [], []
     for image in images:
-        labels = path / "labels" / image.relative_to(path / "images").with_suffix(".txt")
-        clip = _read_still(image, labels, str(image.relative_to(path / "images")), pose_numbers)
+        name = image.relative_to(folder / "images")
+        labels = folder / "labels" / name.with_suffix(".txt")
+        clip = _read_still(image, labels, str(name), pose_numbers)
         if isinstance(clip, str):
             problems.append(clip)
         else:
             clips.append(clip)
-    return Annotations(path.name, tuple(clips), tuple(problems))
+    # Made absolute, since the working folder is called `.`, which has no name.
+    return Annotations(folder.absolute().name, tuple(clips), tuple(problems))
 
 
 def _pose_numbers(path: Path) -> int | None:
