@@ -95,14 +95,19 @@ def check_frame(frame: Image) -> None:
             f"a frame is a NumPy array of shape (H, W, 3) and type uint8; got {type(frame).__name__}"
         )
     if frame.ndim != 3 or frame.shape[2] != 3:
-        raise FrameError(
-            f"a frame has shape (H, W, 3); got {frame.shape}: repeat the channel of a grey image three "
-            "times, drop an alpha channel"
-        )
+        raise FrameError(f"a frame has shape (H, W, 3); got {frame.shape}: {_shape_advice(frame.shape)}")
     if frame.dtype != np.uint8:
         raise FrameError(f"a frame has type uint8, 0 to 255; got {frame.dtype}: scale and convert it first")
     if 0 in frame.shape:
         raise FrameError(f"a frame needs at least one pixel; got shape {frame.shape}")
+
+
+def _shape_advice(shape: tuple[int, ...]) -> str:
+    if len(shape) == 4:
+        return "give one frame at a time, without the first axis: frame[0]"
+    if len(shape) == 3 and shape[0] == 3:
+        return "channels come last: frame.transpose(1, 2, 0)"
+    return "repeat the channel of a grey image three times, drop an alpha channel"
 
 
 def crop_window(box_xywh: FloatArray, search_factor: float, size: int) -> CropWindow:

@@ -1,6 +1,7 @@
 """Whatever is wrong with what a user gives: one line that says so, its exit code, older outputs untouched."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -295,6 +297,73 @@ def test_select_without_screen(track, old, film, monkeypatch):
 def test_select_without_tk(track, here, film, monkeypatch):
     monkeypatch.setattr(selection, "tkinter", None)
     refused(track, film, "--select", code=2, words="python3-tk")
+
+
+def as_child(*arguments: object, env: dict[str, str] | None = None, **streams: Any) -> Outcome:
+    """Run in a process of its own, whose streams and environment are read as it starts."""
+    command = [sys.executable, "-m", "aiatrack", *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    done = subprocess.run(
+        command, env=os.environ | (env or {}), text=True, encoding="utf-8", check=False, **streams
+    )
+    return Outcome(done.returncode, done.stdout or "", done.stderr or "")
+
+
+def test_standard_output_is_closed(track, here, film, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    outcome = track(film, "--box", BOX, "--save-boxes", "boxes.csv")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len((here / "boxes.csv").read_text().splitlines()) == 13
+
+
+@needs_full_device
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("--help",), ("benchmarks", "list"), ("--version",)])
+def test_standard_output_takes_nothing(arguments, unbuffered):
+    with FULL.open("w") as full:
+        outcome = as_child(*arguments, stdout=full, env={"PYTHONUNBUFFERED": unbuffered})
+    assert outcome.err.startswith("error: cannot print to standard output: No space left on device")
+    assert (outcome.code, outcome.err.count("\n")) == (6, 1)
+
+
+@needs_full_device
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_error_takes_nothing(here, unbuffered):
+    with FULL.open("w") as full:
+        environment = {"PYTHONUNBUFFERED": unbuffered}
+        outcome = as_child("track", "gone.mp4", "--box", BOX, stderr=full, env=environment)
+    assert (outcome.code, outcome.out) == (5, "")
+
+
+def test_help_on_a_terminal_without_its_letters():
+    outcome = as_child("--help", env={"COLUMNS": "20", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "?" in outcome.out
+    assert outcome.out.isascii()
+
+
+def test_a_terminal_of_no_columns(here):
+    outcome = as_child("track", "gone.mp4", "--box", BOX, env={"COLUMNS": "0"})
+    assert outcome.err.startswith("error: cannot open gone.mp4")
+    assert "Point at a thing" in as_child("--help", env={"COLUMNS": "00"}).out
+
+
+def test_frame_rate_of_a_film_is_a_warning(track, here, film):
+    outcome = track(film, "--box", BOX, "--save-boxes", "boxes.txt", "--frame-rate", "10")
+    assert outcome.code == 0
+    expected = f"warning: {film}: a film has times of its own: the frame rate of 10 is not used\n"
+    assert outcome.err == expected
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no /dev/stdin on this system")
+def test_film_on_standard_input(here, tiny_weights):
+    film = make_film(here / "film.mkv", 5)
+    arguments = ("track", "-", "--box", BOX, "--model", tiny_weights, "--save-boxes", "boxes.txt")
+    command = [sys.executable, "-m", "aiatrack", *map(str, arguments)]
+    # What is handed over as `input` comes through a pipe.
+    done = subprocess.run(command, input=film.read_bytes(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(Path("boxes.txt").read_text().splitlines()) == 5
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from aiatrack import api
 from aiatrack.cli import targets
 from aiatrack.cli.targets import read_marks
 from aiatrack.errors import AiATrackError, BoxError, DataError
-from aiatrack.video import read_boxes_txt
+from aiatrack.video import open_frames, read_boxes_txt
 
 OTHER = "50,10,16,30"
 HEADER = "id,frame,x,y,w,h\n"
@@ -183,6 +183,78 @@ def test_each_target_has_its_colour_and_name(track, here, film):
     assert blue < -10
 
 
+def test_a_later_row_of_an_id_marks_the_target_anew(track, here, film, tiny_weights):
+    (here / "targets.csv").write_text(f"{HEADER}car,5,50,10,16,30\ncar,0,20,20,20,20\n")
+    outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv", "-o", "out.mp4")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert frames_of(here / "boxes.csv") == {"car": list(range(12))}
+    given = [int(row["frame"]) for row in rows_of(here / "boxes.csv") if row["score"] == "1.0000"]
+    assert given == [0, 5]
+    # As the tracker does when it is told to remove and add.
+    tracker = api.load_multi_tracker(tiny_weights, "cpu")
+    expected = []
+    with open_frames(film) as frames:
+        for frame in frames:
+            if frame.index == 5:
+                tracker.remove("car")
+            tracker.update(frame.image)
+            if frame.index in (0, 5):
+                tracker.add(frame.image, ((20, 20, 20, 20), (50, 10, 16, 30))[frame.index > 0], "car")
+            expected.append(tracker.latest["car"].box_xywh)
+    assert boxes_of(here / "boxes.csv", "car") == pytest.approx(np.array(expected), abs=2e-3)
+
+
+def test_a_target_may_end_and_be_marked_anew(track, here, film):
+    lines = [
+        {"id": "car", "frame": 0, "box": [20, 20, 20, 20], "last": 2},
+        {"id": "car", "frame": 6, "box": [50, 10, 16, 30], "last": 9},
+        {"id": "car", "frame": 8, "box": [20, 20, 20, 20]},
+    ]
+    (here / "targets.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    arguments = ("--no-presence", "--boxes", "targets.jsonl", "--save-boxes")
+    for name in ("boxes.csv", "boxes.txt", "boxes.cvat.xml"):
+        assert track(film, *arguments, name).code == 0
+    assert frames_of(here / "boxes.csv") == {"car": [0, 1, 2, 6, 7, 8, 9, 10, 11]}
+    assert np.isnan(read_boxes_txt("boxes.txt")).all(axis=1).nonzero()[0].tolist() == [3, 4, 5]
+    (one,) = ElementTree.parse("boxes.cvat.xml").getroot().findall("track")
+    assert [box.get("frame") for box in one if box.get("outside") == "1"] == ["3"]
+
+
+def test_an_option_is_corrected_by_a_file(track, here, film):
+    (here / "targets.csv").write_text(f"{HEADER}car,8,50,10,16,30\n")
+    arguments = ("--box", f"car={BOX}", "--boxes", "targets.csv", "--save-boxes", "boxes.csv", "--start")
+    assert track(film, *arguments, "0.2").code == 0
+    assert frames_of(here / "boxes.csv") == {"car": [5, 6, 7, 8, 9, 10, 11]}
+    assert boxes_of(here / "boxes.csv", "car")[3].tolist() == [50, 10, 16, 30]
+    # The same frame, which is known once the film has been opened.
+    outcome = track(film, *arguments, "0.32")
+    assert outcome.code == 3
+    assert "targets.csv, line 2: target car was marked already (--box car=" in outcome.err
+
+
+def test_a_correction_after_the_end_is_a_warning(track, here, film):
+    (here / "targets.csv").write_text(f"{HEADER}a,0,20,20,20,20\na,12,20,20,20,20\n")
+    outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv")
+    assert outcome.code == 0
+    assert outcome.err == "warning: not marked anew, as the source ends before that frame: target a\n"
+
+
+def test_mean_overlap_leaves_out_what_was_given(track, here, film):
+    (here / "targets.csv").write_text(HEADER + "".join(f"a,{n},20,20,20,20\n" for n in range(12)))
+    outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv")
+    assert outcome.out.endswith("frames/s; wrote boxes.csv\n")
+
+
+@pytest.mark.parametrize("name", ["boxes.csv", "boxes.jsonl"])
+def test_a_file_of_results_marks_no_targets(name, track, here, film):
+    assert track(film, "--box", BOX, "--save-boxes", name).code == 0
+    outcome = track(film, "--boxes", name, "--save-boxes", "again.csv")
+    assert (outcome.code, outcome.err.count("\n")) == (9, 1)
+    assert f"{name} was written by --save-boxes, with a box for every frame" in outcome.err
+    assert "id,frame,x,y,w,h" in outcome.err
+    assert not (here / "again.csv").exists()
+
+
 def test_a_target_after_the_end_is_a_warning(track, here, film):
     (here / "targets.csv").write_text(f"{HEADER}a,0,20,20,20,20\nlate,12,20,20,20,20\n")
     outcome = track(film, "--boxes", "targets.csv", "--save-boxes", "boxes.csv")
@@ -278,7 +350,7 @@ LINES = {
     "NaN": (f"{HEADER}1,0,20,nan,20,20\n", BoxError, "line 2: target 1: a box is finite"),
     "no width": (f"{HEADER}1,0,20,20,0,20\n", BoxError, "positive width"),
     "negative height": (f"{HEADER}1,0,20,20,9,-20\n", BoxError, "positive width"),
-    "id twice": (f"{HEADER}1,0,2,2,9,9\n01,4,2,2,9,9\n", BoxError, r"line 3: .* already \(.*line 2\)"),
+    "id twice": (f"{HEADER}1,4,2,2,9,9\n01,4,2,2,9,9\n", BoxError, r"line 3: .* already \(.*line 2\)"),
     "ends before it begins": ("id,frame,x,y,w,h,last\n1,5,2,2,9,9,4\n", BoxError, "ends in frame 4"),
     "cell beyond all measure": (f"{HEADER}1,0,2,2,9,{'9' * 200_000}\n", BoxError, "line 2: not CSV"),
 }

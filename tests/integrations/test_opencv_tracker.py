@@ -84,7 +84,17 @@ def test_tracking_settings(tiny_weights):
         aiatrack.OpenCVTracker(tiny_weights, "cpu", ensemble_size=-1)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_frames_are_bgr(tiny_weights):
+    with pytest.raises(SettingsError, match="OpenCV's frames are BGR"):
+        aiatrack.OpenCVTracker(tiny_weights, "cpu", color="rgb")
+
+
+def test_benchmark_that_is_no_name(tiny_weights):
+    with pytest.raises(SettingsError, match=r"no tracking settings for \['lasot'\]"):
+        aiatrack.OpenCVTracker(tiny_weights, "cpu", benchmark=["lasot"])
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), "x", None, [0.5]])
 def test_threshold_out_of_range(share, tiny_weights):
     with pytest.raises(SettingsError, match=r"lies in \[0, 1\]"):
         aiatrack.OpenCVTracker(tiny_weights, "cpu", min_predicted_iou=share)
@@ -98,3 +108,19 @@ def test_misuse(tiny_weights):
         tracker.init(FRAMES[0], (0, 0, 0, 0))  # what cv2.selectROI returns when it is cancelled
     with pytest.raises(FrameError):
         tracker.init(FRAMES[0][..., 0], (20, 20, 20, 20))
+
+
+@pytest.mark.parametrize(
+    ("frame", "advice"),
+    [
+        (FRAMES[0].transpose(2, 0, 1), r"channels come last: frame.transpose\(1, 2, 0\)"),
+        (FRAMES[0][None], r"without the first axis: frame\[0\]"),
+        (FRAMES[0][..., :1], "repeat the channel"),
+        (FRAMES[0][..., 0], "repeat the channel"),
+    ],
+)
+def test_advice_on_a_frame_of_another_shape(frame, advice, tiny_weights):
+    tracker = aiatrack.OpenCVTracker(tiny_weights, "cpu")
+    tracker.init(FRAMES[0], (20, 20, 20, 20))
+    with pytest.raises(FrameError, match=advice):
+        tracker.update(frame)

@@ -6,6 +6,7 @@ import threading
 import warnings
 import weakref
 import zipfile
+from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -166,6 +167,29 @@ def test_raw_stream_without_times_is_timed_by_rate(tmp_path: Path) -> None:
     frames = read_all(film, frame_rate=10, start_s=0.2)
     assert [frame.index for frame in frames] == [2, 3, 4, 5]
     assert [frame.time_s for frame in frames] == pytest.approx([0.2, 0.3, 0.4, 0.5])
+
+
+def test_frame_rate_that_is_not_used_is_a_warning(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", 6)
+    with pytest.warns(VideoWarning, match="the frame rate of 10 is not used") as caught:
+        frames = read_all(film, frame_rate=10, start_s=0.1)
+    assert len(caught) == 1
+    assert [frame.time_s for frame in frames] == pytest.approx([0.12, 0.16, 0.2])
+
+
+def test_range_is_to_be_widened_only_where_nothing_failed(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.ts", 6)
+    with pytest.raises(VideoError, match="widen the range"):
+        read_all(film, start_s=60, end_s=61)
+    whole = make_film(tmp_path / "film.mkv", 6).read_bytes()
+    broken = tmp_path / "broken.mkv"
+    # The header stays, and so do the places of the pictures, all of which are noise.
+    begin = whole.index(b"\x1f\x43\xb6\x75") + 40
+    broken.write_bytes(whole[:begin] + bytes(len(whole) - begin))
+    with pytest.raises(VideoError) as caught:
+        read_all(broken, end_s=0.2)
+    assert "decoding fails" in str(caught.value)
+    assert "widen the range" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.ts", "film.avi", "film.mov"])
@@ -411,3 +435,23 @@ def test_named_pipe_is_read_as_it_comes(tmp_path: Path) -> None:
     frames = read_all(pipe, start_s=0.2)
     feeder.join()
     assert [frame.index for frame in frames] == [5, 6, 7, 8, 9]
+
+
+def test_pipe_of_a_film_that_needs_seeking_says_so(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    # More than FFmpeg keeps of what it has passed.
+    noise = [random.integers(256, size=(240, 320, 3), dtype=np.uint8) for _ in range(40)]
+    film = make_film(tmp_path / "film.mp4", noise)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def feed() -> None:
+        with suppress(BrokenPipeError):
+            pipe.write_bytes(film.read_bytes())
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with pytest.raises(VideoError, match="save it to a file first") as caught:
+        read_all(pipe, end_s=0.3)
+    feeder.join()
+    assert "widen the range" not in str(caught.value)

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,26 @@ def test_camera_delivers_rgb_until_unplugged(captures: list[FakeCapture], source
 def test_camera_is_asked_for_a_rate(captures: list[FakeCapture]) -> None:
     with open_frames(2, frame_rate=15) as camera:
         assert camera.frame_rate == 15
+
+
+def test_opencv_is_silent_while_a_camera_is_opened(
+    captures: list[FakeCapture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = []
+
+    class Listening(FakeCapture):
+        def __init__(self, device: int) -> None:
+            super().__init__(device)
+            levels.append(cv2.utils.logging.getLogLevel())
+
+    monkeypatch.setattr(cv2, "VideoCapture", Listening)
+    before = cv2.utils.logging.getLogLevel()
+    for source in (2, 0):
+        with suppress(VideoError):
+            open_frames(source).close()
+        assert cv2.utils.logging.getLogLevel() == before
+    assert levels == [cv2.utils.logging.LOG_LEVEL_SILENT] * 2
+    assert before != cv2.utils.logging.LOG_LEVEL_SILENT
 
 
 @pytest.mark.parametrize("source", [0, "camera:7", -1])

@@ -3,10 +3,11 @@
 import time
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from aiatrack.cli.stopping import ignore_interrupts
 from aiatrack.cli.targets import TargetMark, check_marks
 from aiatrack.cli.terminal import frame_progress
 from aiatrack.cli.track_outputs import Outputs, Results, Sink
@@ -52,6 +53,8 @@ class Following:
         first_results = self._schedule.follow(first)
         with ExitStack() as stack:
             sinks = self._outputs.open(first, list(self._tallies), stack)
+            # Before the outputs are closed: a Ctrl-C, often the second one, must not break that off.
+            stack.callback(ignore_interrupts)
             finished = True
             try:
                 self._follow(first, first_results, sinks)
@@ -60,7 +63,7 @@ class Following:
             if self._frames.goes_on:
                 self._outputs.film_goes_on()
         if finished:
-            self._warn_of_those_never_seen()
+            self._warn_of_marks_never_reached()
         return finished
 
     @property
@@ -103,19 +106,15 @@ class Following:
         for sink in sinks:
             sink(frame, results)
         for target_id, result in results.items():
-            self._tallies[target_id].add(result)
+            self._tallies[target_id].add(result, is_given=target_id in self._schedule.given)
         self.count += 1
 
-    def _warn_of_those_never_seen(self) -> None:
-        ids = [str(mark.id) for mark in self._schedule.waiting]
-        if ids:
-            others = len(ids) - _NAMED_AT_MOST
-            named = ", ".join(ids[:_NAMED_AT_MOST]) + (f" and {others} others" if others > 0 else "")
-            warnings.warn(
-                f"never followed, as the source ends before their first frame: target {named}",
-                VideoWarning,
-                stacklevel=2,
-            )
+    def _warn_of_marks_never_reached(self) -> None:
+        ids = dict.fromkeys(mark.id for mark in self._schedule.waiting)
+        seen = [target_id for target_id in ids if self._tallies[target_id].frames]
+        unseen = [target_id for target_id in ids if target_id not in seen]
+        _warn_of("never followed, as the source ends before their first frame", unseen)
+        _warn_of("not marked anew, as the source ends before that frame", seen)
 
 
 class _Schedule:
@@ -123,33 +122,47 @@ class _Schedule:
 
     Args:
         tracker: without targets yet.
-        marks: the targets.
+        marks: the targets; one that is marked again is begun anew, under the same id.
 
     Attributes:
-        waiting: targets whose first frame has not come yet, the next one first.
+        waiting: marks whose frame has not come yet, the next one first.
+        given: ids of the targets that were marked in the latest frame.
     """
 
     def __init__(self, tracker: MultiTracker, marks: Sequence[TargetMark]) -> None:
         self.waiting = deque(sorted(marks, key=lambda mark: mark.first_frame or 0))
+        self.given: set[TargetId] = set()
         self._tracker = tracker
-        self._followed: list[TargetMark] = []
+        self._followed: dict[TargetId, TargetMark] = {}
 
     def follow(self, frame: Frame) -> dict[TargetId, TrackResult]:
         """Results of the targets that are followed in this frame; those marked in it are as given."""
-        self._let_go(frame.index)
+        begun = self._take_marks(frame.index)
+        self._let_go(frame.index, begun)
         results = self._tracker.update(frame.image)
-        while self.waiting and (self.waiting[0].first_frame or 0) <= frame.index:
-            mark = self.waiting.popleft()
-            self._tracker.add(frame.image, mark.box_xywh, mark.id)
-            self._followed.append(mark)
-            results[mark.id] = self._tracker.latest[mark.id]
+        for target_id, mark in begun.items():
+            self._tracker.add(frame.image, mark.box_xywh, target_id)
+            results[target_id] = self._tracker.latest[target_id]
+        self._followed |= begun
+        self.given = set(begun)
         return results
 
-    def _let_go(self, frame_index: int) -> None:
-        over = [m for m in self._followed if m.last_frame is not None and m.last_frame < frame_index]
-        for mark in over:
-            self._tracker.remove(mark.id)
-            self._followed.remove(mark)
+    def _take_marks(self, frame_index: int) -> dict[TargetId, TargetMark]:
+        begun: dict[TargetId, TargetMark] = {}
+        while self.waiting and (self.waiting[0].first_frame or 0) <= frame_index:
+            mark = self.waiting.popleft()
+            begun[mark.id] = mark
+        return begun
+
+    def _let_go(self, frame_index: int, begun: Container[TargetId]) -> None:
+        over = [
+            target_id
+            for target_id, mark in self._followed.items()
+            if target_id in begun or (mark.last_frame is not None and mark.last_frame < frame_index)
+        ]
+        for target_id in over:
+            self._tracker.remove(target_id)
+            del self._followed[target_id]
 
 
 @dataclass(slots=True)
@@ -157,22 +170,32 @@ class _Tally:
     """What is summed up of one target."""
 
     frames: int = 0
+    found: int = 0
     lost: int = 0
     predicted_iou_sum: float = 0.0
 
-    def add(self, result: TrackResult) -> None:
-        # The first box was given, not found.
-        self.predicted_iou_sum += result.predicted_iou if self.frames else 0.0
+    def add(self, result: TrackResult, *, is_given: bool) -> None:
         self.frames += 1
         self.lost += result.state is TargetState.LOST
+        if not is_given:
+            self.found += 1
+            self.predicted_iou_sum += result.predicted_iou
 
     @property
     def verdict(self) -> str:
         """To be appended to the number of frames; empty for a target that was never found, only given."""
         words = f", lost in {self.lost}" if self.lost else ""
-        if self.frames > 1:
-            words += f", mean predicted overlap {self.predicted_iou_sum / (self.frames - 1):.2f}"
+        if self.found:
+            words += f", mean predicted overlap {self.predicted_iou_sum / self.found:.2f}"
         return words
+
+
+def _warn_of(problem: str, ids: Sequence[TargetId]) -> None:
+    """Warn of targets, of which there may be none, or too many to be named."""
+    if ids:
+        others = len(ids) - _NAMED_AT_MOST
+        named = ", ".join(map(str, ids[:_NAMED_AT_MOST])) + (f" and {others} others" if others > 0 else "")
+        warnings.warn(f"{problem}: target {named}", VideoWarning, stacklevel=3)
 
 
 def _frames(number: int) -> str:

@@ -20,10 +20,10 @@ from aiatrack.cli.export import export
 from aiatrack.cli.info import info
 from aiatrack.cli.report import report
 from aiatrack.cli.score import score
-from aiatrack.cli.terminal import print_error, warnings_as_lines
+from aiatrack.cli.terminal import give_up_broken_output, prepare_streams, print_error, warnings_as_lines
 from aiatrack.cli.track import track
 from aiatrack.cli.train import train
-from aiatrack.errors import AiATrackError
+from aiatrack.errors import AiATrackError, OutputError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,9 +81,19 @@ def main() -> None:
     # PyTorch's idle threads spin by default, and starve those that decode and encode film: on two busy cores,
     # tracking with a film written was 16 times slower. Read when PyTorch is imported, which happens later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_streams()
     try:
         with warnings_as_lines():
             app([_expand_home(argument) for argument in sys.argv[1:]], prog_name="aiatrack")
     except AiATrackError as error:
         print_error(str(error))
         sys.exit(error.exit_code)
+    except OSError:
+        broken = give_up_broken_output()
+        if broken is None:
+            raise
+        print_error(
+            f"cannot print to standard output: {broken.strerror}; send it elsewhere (files that were named "
+            "are not affected)"
+        )
+        sys.exit(OutputError.exit_code)

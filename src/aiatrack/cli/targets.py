@@ -19,18 +19,21 @@ Box = tuple[float, float, float, float]
 
 _COLUMNS = ("id", "frame", "x", "y", "w", "h")
 _LAST_COLUMN = "last"
+_WRITTEN_COLUMNS = frozenset({"time", "score"})
+"""Columns of CSV and keys of JSON lines that only files written by `--save-boxes` have."""
 _LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, slots=True)
 class TargetMark:
-    """A target, as it was marked.
+    """A target, as it was marked; several of one id, in different frames, correct one another.
 
     Attributes:
         id: what it is called.
         box_xywh: left, top, width, height in pixels of its first frame.
         first_frame: index of that frame in the source; None for the first frame that is tracked.
-        last_frame: index of the last frame in which it is followed; None for the source's last.
+        last_frame: index of the last frame in which it is followed, unless it is marked again before; None
+            for the source's last.
         origin: where it was marked, for messages.
     """
 
@@ -62,10 +65,12 @@ def read_marks(options: Sequence[str], file: Path | None) -> list[TargetMark]:
     Args:
         options: of `--box`, in order. Those without a name are numbered, from the lowest free number.
         file: `.jsonl` with `{"id", "frame", "box": [x, y, w, h]}` and perhaps `"last"` a line; anything else
-            is CSV with the columns id, frame, x, y, w, h and perhaps last, under a header.
+            is CSV with the columns id, frame, x, y, w, h and perhaps last, under a header. An id may come
+            again in a later frame.
 
     Raises:
-        BoxError: a box, name or line is malformed, or two targets have one id; the message says where.
+        BoxError: a box, name or line is malformed, or one id is marked twice in one frame; the message says
+            where.
         DataError: the file cannot be read, or marks no target.
     """
     named = [_parse_option(text) for text in options]
@@ -77,7 +82,7 @@ def read_marks(options: Sequence[str], file: Path | None) -> list[TargetMark]:
         for text, (name, box) in zip(options, named, strict=True)
     ]
     marks = from_options + from_file
-    _check_ids(marks)
+    _check_frames((mark, mark.first_frame) for mark in marks)
     return marks
 
 
@@ -100,11 +105,12 @@ def check_marks(
 
     Raises:
         BoxError: a box has no area, lies outside the frame, or is too large or small to be searched
-            around; the message names target and frame.
+            around, or a target is marked twice in one frame; the message names target and frame.
         SettingsError: a target begins before the first frame.
     """
-    for mark in marks:
-        begins = first_frame if mark.first_frame is None else mark.first_frame
+    beginnings = [(m, first_frame if m.first_frame is None else m.first_frame) for m in marks]
+    _check_frames(beginnings)
+    for mark, begins in beginnings:
         if begins < first_frame:
             raise SettingsError(
                 f"{mark.origin}: target {mark.id} begins in frame {begins}, before the first frame that is "
@@ -136,15 +142,16 @@ def _parse_id(value: Any, where: str) -> TargetId:
     return int(text) if is_number else text
 
 
-def _check_ids(marks: Iterable[TargetMark]) -> None:
-    first: dict[TargetId, TargetMark] = {}
-    for mark in marks:
-        if mark.id in first:
+def _check_frames(beginnings: Iterable[tuple[TargetMark, int | None]]) -> None:
+    """Refuse two marks of one target in one frame."""
+    first: dict[tuple[TargetId, int | None], TargetMark] = {}
+    for mark, begins in beginnings:
+        same = first.setdefault((mark.id, begins), mark)
+        if same is not mark:
             raise BoxError(
-                f"{mark.origin}: target {mark.id} was marked already ({first[mark.id].origin}): give every "
-                "target an id of its own"
+                f"{mark.origin}: target {mark.id} was marked already ({same.origin}), in the same frame: "
+                "give every target an id of its own, and correct one in a later frame"
             )
-        first[mark.id] = mark
 
 
 def _read_file(path: Path) -> Iterator[TargetMark]:
@@ -171,6 +178,7 @@ def _csv_entries(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[st
     rows = csv.reader(file)
     try:
         header = [cell.strip().lower() for cell in next(rows, [])]
+        _refuse_written(header, path)
         wrong = set(header) - {*_COLUMNS, _LAST_COLUMN}
         if wrong or not set(_COLUMNS) <= set(header) or len(set(header)) < len(header):
             raise DataError(f"{path}, line 1: expected {_csv_header()}; got {','.join(header)!r:.80}")
@@ -195,9 +203,19 @@ def _json_entries(file: Iterable[str], path: Path) -> Iterator[tuple[int, dict[s
             entry = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise BoxError(f"{path}, line {number}: expected {expected}; this is not JSON") from error
+        if isinstance(entry, dict):
+            _refuse_written(entry, path)
         if not isinstance(entry, dict) or not known <= entry.keys() <= known | {_LAST_COLUMN}:
             raise BoxError(f"{path}, line {number}: expected {expected}; got {line.strip()!r:.80}")
         yield number, entry
+
+
+def _refuse_written(names: Iterable[str], path: Path) -> None:
+    if set(names) >= _WRITTEN_COLUMNS:
+        raise DataError(
+            f"{path} was written by --save-boxes, with a box for every frame: keep the lines of those frames "
+            "in which targets are to be marked, and of each line id, frame and box (CSV: id,frame,x,y,w,h)"
+        )
 
 
 def _to_mark(entry: dict[str, Any], where: str) -> TargetMark:

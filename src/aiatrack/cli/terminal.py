@@ -1,9 +1,13 @@
 """What the commands share of the terminal: lines, warnings, progress, signals."""
 
-import signal
+import io
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -18,11 +22,70 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
+
+__all__ = [
+    "STOPPED_EXIT_CODE",
+    "console",
+    "errors",
+    "frame_progress",
+    "give_up_broken_output",
+    "interrupted_by_termination",
+    "prepare_streams",
+    "print_error",
+    "print_line",
+    "step_progress",
+    "warnings_as_lines",
+]
+
+if os.environ.get("COLUMNS", "").isdigit() and not int(os.environ["COLUMNS"]):
+    # Rich would print everything into no columns. It reads this whenever a console is made.
+    del os.environ["COLUMNS"]
+
 console = Console()
 errors = Console(stderr=True)
 
-STOPPED_EXIT_CODE = 130
-"""What shells expect of a command that Ctrl-C ended."""
+
+def prepare_streams() -> None:
+    """Make standard output and error fit to be printed to, whatever they were opened as.
+
+    One that is closed leads nowhere: a file that is opened later would take its number, and what is printed.
+    Letters that standard output cannot encode become question marks; Python sees to those of errors.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def give_up_broken_output() -> OSError | None:
+    """Why standard output takes nothing, as on a full disk; None where it does.
+
+    If it is broken, what waits to be printed is dropped: Python would try, and fail, again as it ends.
+    """
+    try:
+        # Where nothing is buffered, nothing is left that could fail again.
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError as error:
+        _lead_nowhere(sys.stdout)
+        return error
+    return None
+
+
+@contextmanager
+def _unless_broken() -> Iterator[None]:
+    """Print to standard error; where that is broken, nobody can be told, and the exit code has to do."""
+    try:
+        yield
+    except OSError:
+        _lead_nowhere(sys.stderr)
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def print_line(message: str, *, aside: bool = False) -> None:
@@ -35,7 +98,8 @@ def print_line(message: str, *, aside: bool = False) -> None:
 
 def print_error(message: str) -> None:
     """Print `error: ...` as one line to standard error."""
-    _print_plain(errors, message, Text("error: ", style="bold red"))
+    with _unless_broken():
+        _print_plain(errors, message, Text("error: ", style="bold red"))
 
 
 @contextmanager
@@ -43,7 +107,8 @@ def warnings_as_lines() -> Iterator[None]:
     """Print each warning as one line to standard error, without the place in the code that gave it."""
 
     def show(message: Warning | str, *_place: object, **_more: object) -> None:
-        _print_plain(errors, str(message), Text("warning: ", style="bold yellow"))
+        with _unless_broken():
+            _print_plain(errors, str(message), Text("warning: ", style="bold yellow"))
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -90,17 +155,3 @@ def step_progress() -> Progress:
         console=errors,
         disable=not errors.is_terminal,
     )
-
-
-@contextmanager
-def interrupted_by_termination() -> Iterator[None]:
-    """Let SIGTERM end a job as Ctrl-C does, so that its files are closed."""
-
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 def track(
     source: Annotated[
-        str, typer.Argument(help="Film, folder or glob of images, camera number, or stream address.")
+        str,
+        typer.Argument(
+            help="Film, folder or glob of images, camera number, stream address, or - for a film from "
+            "standard input (.mkv, .ts)."
+        ),
     ],
     *,
     box: Annotated[
@@ -32,7 +36,7 @@ def track(
         Path | None,
         typer.Option(
             help="Targets that begin in any frame: .csv with the columns id,frame,x,y,w,h and perhaps last, "
-            "or .jsonl."
+            "or .jsonl. A later row of an id corrects it: the target is marked anew in that frame."
         ),
     ] = None,
     select: Annotated[bool, typer.Option("--select", help="Draw the boxes in a window instead.")] = False,
@@ -70,7 +74,11 @@ def track(
     ] = None,
     end: Annotated[float | None, typer.Option(help="Stop before this time, in seconds.")] = None,
     frame_rate: Annotated[
-        float | None, typer.Option(help="Frames per second of images, which have no time of their own.")
+        float | None,
+        typer.Option(
+            help="Frames per second of images, which have no time of their own, and those to ask a camera "
+            "for. Films keep their own."
+        ),
     ] = None,
     benchmark: Annotated[
         str | None, typer.Option(help="Use the paper's tracking settings for a benchmark, such as lasot.")
@@ -127,7 +135,7 @@ def track(
             film=output,
             boxes=save_boxes,
             format=format,
-            ids=[mark.id for mark in marks] or None,
+            ids=list(dict.fromkeys(mark.id for mark in marks)) or None,
             inputs=[boxes] if boxes else [],
         )
         first = next(frames)
@@ -136,14 +144,14 @@ def track(
             model, device, runtime=runtime, precision=precision, benchmark=benchmark, **judged
         )
         following = Following(tracker, marks or _select(first), frames, outputs)
-        try:
-            with interrupted_by_termination():
+        with interrupted_by_termination():
+            try:
                 finished = following.run(first)
-        except AiATrackError:
-            if following.count:
-                _print_summary("broken off: ", following, outputs)
-            raise
-    _print_summary("" if finished else "stopped: ", following, outputs)
+            except AiATrackError:
+                if following.count:
+                    _print_summary("broken off: ", following, outputs)
+                raise
+            _print_summary("" if finished else "stopped: ", following, outputs)
     if not finished:
         raise typer.Exit(STOPPED_EXIT_CODE)
 

@@ -59,7 +59,7 @@ def benchmark_tracking(benchmark: str) -> dict[str, Any]:
     """
     text = (resources.files("aiatrack.config") / "benchmark_tracking.yaml").read_text(encoding="utf-8")
     table: dict[str, dict[str, Any]] = yaml.safe_load(text)
-    if benchmark not in table:
+    if not isinstance(benchmark, str) or benchmark not in table:
         raise SettingsError(f"no tracking settings for {benchmark!r}: choose one of {', '.join(table)}")
     return table[benchmark]
 

@@ -24,7 +24,7 @@ class OpenCVTracker:
         precision: as in `aiatrack.load_tracker`.
         min_predicted_iou: `ok` is False below this predicted overlap with the target, in [0, 1], and while
             the target is lost.
-        **tracking: as in `aiatrack.load_tracker`.
+        **tracking: as in `aiatrack.load_tracker`, but for `color`.
 
     Raises:
         SettingsError: unknown model, device or setting, or one out of range.
@@ -44,8 +44,13 @@ class OpenCVTracker:
         min_predicted_iou: float = 0.3,
         **tracking: Any,
     ) -> None:
-        if not 0 <= min_predicted_iou <= 1:
-            raise SettingsError(f"min_predicted_iou lies in [0, 1]; got {min_predicted_iou}")
+        if not (isinstance(min_predicted_iou, int | float | np.floating) and 0 <= min_predicted_iou <= 1):
+            raise SettingsError(f"min_predicted_iou lies in [0, 1]; got {min_predicted_iou!r}")
+        if "color" in tracking:
+            raise SettingsError(
+                "OpenCVTracker takes no color, as OpenCV's frames are BGR: give RGB frames to "
+                'load_tracker(color="rgb")'
+            )
         self._tracker = load_tracker(
             model, device, color="bgr", runtime=runtime, precision=precision, **tracking
         )

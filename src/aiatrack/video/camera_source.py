@@ -1,7 +1,8 @@
 """Frames of a camera, captured by OpenCV."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import cast
 
@@ -31,7 +32,8 @@ class CameraSource(FrameSource):
         self.live = True
         if device < 0:
             raise VideoError(f"cameras are numbered from 0; got {device}")
-        self._capture = cv2.VideoCapture(device)
+        with _silent_opencv():
+            self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             self._capture.release()
             raise VideoError(
@@ -66,3 +68,13 @@ class CameraSource(FrameSource):
             if not self._span.is_before(time_s):
                 yield Frame(cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), index=index, time_s=time_s)
             index += 1
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Keep OpenCV's own lines on a camera that is not there from standard error: the error says it."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)

@@ -56,7 +56,8 @@ class FilmSource(FrameSource):
     Args:
         path: a film, or a named pipe of one.
         span: the part asked for.
-        frame_rate: frames per second for a film without time stamps; None takes FFmpeg's guess.
+        frame_rate: frames per second for a film without time stamps; None takes FFmpeg's guess. Others have
+            no use for it, which a `VideoWarning` says.
 
     Raises:
         VideoError: the file is missing, empty, not a film, or has no moving picture.
@@ -78,6 +79,8 @@ class FilmSource(FrameSource):
         self._open()
         guess = self._stream.average_rate or self._stream.guessed_rate
         untimed = self._stream.start_time is None
+        if frame_rate is not None and not untimed:
+            self._warn(f"a film has times of its own: the frame rate of {float(frame_rate):g} is not used")
         self.frame_rate = (frame_rate if untimed else None) or guess or frame_rate or DEFAULT_FRAME_RATE
         self.pixel_aspect = self._read_pixel_aspect()
         self.frame_count = self._estimate_count()
@@ -105,6 +108,11 @@ class FilmSource(FrameSource):
         self._container.close()
 
     @property
+    def _needs_seeking(self) -> bool:
+        """Whether it is of a kind that is read from both ends, but comes through a pipe or network."""
+        return not self._regular and "mp4" in self._container.format.name.split(",")
+
+    @property
     def _duration_s(self) -> float | None:
         duration = self._container.duration
         return None if duration is None else duration / 1e6
@@ -128,8 +136,17 @@ class FilmSource(FrameSource):
         turned = isinstance(picture, VideoFrame) and read_orientation(picture, self.name)[0]
         return 1 / aspect if turned else aspect
 
+    @property
+    def _is_broken(self) -> bool:
+        return bool(self._last_error)
+
     def _why_no_frame(self) -> str:
-        if self._last_error:
+        if self._is_broken and self._needs_seeking:
+            return (
+                f"an MP4 film, which mostly has its index at its end, cannot be read as it comes "
+                f"({self._last_error}): save it to a file first, or send Matroska (.mkv) or MPEG-TS (.ts)"
+            )
+        if self._is_broken:
             return f"decoding fails with: {self._last_error}"
         if self._span.is_limited and self._duration_s is not None:
             return f"the film lasts {self._duration_s:g} s"

@@ -92,6 +92,11 @@ class FrameSource(ABC):
         """The reason, for the error of a source that came to its end without a frame."""
 
     @property
+    def _is_broken(self) -> bool:
+        """Whether reading failed, so that what follows, and whether anything does, is unknown."""
+        return False
+
+    @property
     def files(self) -> Sequence[Path]:
         """Every file that frames are read from, none of which an output may replace."""
         return () if self.path is None else (self.path,)
@@ -136,9 +141,9 @@ class FrameSource(ABC):
         self.close()
         if why is None:
             return
-        if self._span.is_limited:
-            raise VideoError(f"{self.name} has no frame {self._span}: {why}; widen the range")
-        raise VideoError(f"{self.name} has no frame: {why}")
+        span = f" {self._span}" if self._span.is_limited else ""
+        advice = "; widen the range" if self._span.is_limited and not self._is_broken else ""
+        raise VideoError(f"{self.name} has no frame{span}: {why}{advice}")
 
     def _check_size(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]

@@ -40,11 +40,11 @@ def open_frames(
     Args:
         source: path of a film, animation or image; folder or glob of images (natural order); camera as `0`,
             `"0"` or `"camera:0"`; address (`rtsp://`, `rtmp://`, `http://`, `https://`, ...); or a Python
-            iterable of frames, see `IterableSource`.
+            iterable of frames, see `IterableSource`. `"-"` is a film from standard input.
         start_s: skip frames before this time in seconds; indices still count from the source's first frame.
         end_s: stop before the first frame at or after this time in seconds.
         frame_rate: frames per second for sources without time stamps of their own (default 30), the wish for
-            a camera; ignored by films and streams with time stamps.
+            a camera; films and streams with time stamps do not use it, and warn.
 
     Returns:
         A context manager and iterator of `Frame`. Nothing is decoded before the first frame is asked for.
@@ -77,6 +77,8 @@ def _open_named(name: str, span: TimeSpan, frame_rate: Fraction | float | None) 
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
         return StreamSource(name, span, frame_rate=frame_rate)
     path = Path(name).expanduser()
+    if name == "-" and not exists(path):
+        return _open_path(Path("/dev/stdin"), span, frame_rate)
     camera = re.fullmatch(r"(?:camera:)?(\d+)", name)
     if camera and not exists(path):
         return CameraSource(int(camera[1]), span, frame_rate=frame_rate)
