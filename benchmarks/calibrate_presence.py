@@ -25,6 +25,7 @@ from aiatrack.api import open_network
 from aiatrack.config import PresenceCalibration, Recognition, TrackingSettings, load_calibration
 from aiatrack.crop import CropWindow
 from aiatrack.tracking import MultiTracker, Network
+from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.evidence import FEATURES, measure_evidence
 from aiatrack.tracking.following import JudgingFollowing, WatchfulFollowing, known_of
 from aiatrack.tracking.network import LocatedTargets
@@ -49,6 +50,7 @@ class JudgingRecorder(JudgingFollowing):
 
     def __init__(self, settings: TrackingSettings, crop_size: int, model: PresenceModel) -> None:
         super().__init__(settings, crop_size, model)
+        self._appearance = model.appearance
         self.features: list[FloatArray] = []
 
     def weigh(
@@ -56,7 +58,7 @@ class JudgingRecorder(JudgingFollowing):
     ) -> FloatArray:
         """As it is, and kept."""
         known = [known_of(target, window) for target, window in zip(targets, windows, strict=True)]
-        self.features.append(measure_evidence(located, known))
+        self.features.append(measure_evidence(located, known, self._appearance))
         return np.asarray(super().weigh(targets, windows, located), np.float64)
 
 
@@ -70,6 +72,9 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=10, help="synthetic films of four targets")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--start", default="lite", help="calibration to begin with")
+    parser.add_argument(
+        "--projection", type=Path, help="safetensors file of learn_appearance.py; keep it beside OUTPUT"
+    )
     parser.add_argument("--precision", default="float32", help="of the arithmetic")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -78,17 +83,21 @@ def main() -> None:
     painted: Sequence[Clip] = pack_clips(options.pack) if options.pack else ()
     seeds = range(FIRST_SEED, FIRST_SEED + options.films)
     returning = recovery_clips(seeds, lookalikes=0)
-    recognition = fit_recognition(chain(returning, painted), network, settings)
-    calibration = load_calibration(options.start).replace(recognition=recognition)
+    projection = str(options.projection) if options.projection else None
+    looks = chain(returning, painted)
+    recognition = fit_recognition(looks, network, settings, Appearance(projection))
+    calibration = load_calibration(options.start).replace(recognition=recognition, projection=projection)
     for turn in range(options.rounds):
         clips = chain(synthetic_clips(seeds), painted)
         records = [record for clip in clips for record in judge_clip(clip, network, settings, calibration)]
-        calibration = fit(records).replace(recognition=recognition)
+        calibration = fit(records).replace(recognition=recognition, projection=projection)
         print(f"round {turn + 1}: {describe_fit(calibration, records)}", flush=True)
     clips = chain(synthetic_clips(seeds), painted)
     held = [target for clip in clips for target in hold_clip(clip, network, settings, calibration)]
     calibration = calibration.replace(
-        held_weight=fit_held(held), origin=_describe(str(options.model), records)
+        held_weight=fit_held(held),
+        origin=_describe(str(options.model), records),
+        projection=options.projection and options.projection.name,
     )
     options.output.write_text(_as_yaml(calibration), encoding="utf-8")
 
@@ -113,9 +122,11 @@ def hold_clip(
     return follow(clip, MultiTracker(network, settings, following=following))
 
 
-def fit_recognition(clips: Iterator[Clip], network: Network, settings: TrackingSettings) -> Recognition:
+def fit_recognition(
+    clips: Iterator[Clip], network: Network, settings: TrackingSettings, appearance: Appearance
+) -> Recognition:
     """Fit what tells a target that is found elsewhere from anything else."""
-    looks = [look_for_candidates(clip, network, settings) for clip in clips]
+    looks = [look_for_candidates(clip, network, settings, appearance) for clip in clips]
     rows, hits = (np.concatenate(parts) for parts in zip(*looks, strict=True))
     bias, weights = fit_logistic(rows, hits, SIGNS)
     logits = bias + rows @ weights

@@ -8,6 +8,7 @@ from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import CropWindow, Image, clip_to_frame, crop_window, cut_regions
 from aiatrack.tracking import Network
+from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.evidence import FEATURES, measure_evidence
 from aiatrack.tracking.following import are_same, known_of, start_watch
 from aiatrack.tracking.memory import ReferenceMemory
@@ -28,9 +29,14 @@ class _Sought:
     """A target as it was last seen before its absence."""
 
     def __init__(
-        self, network: Network, settings: TrackingSettings, frame: Image, box_xywh: FloatArray
+        self,
+        network: Network,
+        settings: TrackingSettings,
+        appearance: Appearance,
+        frame: Image,
+        box_xywh: FloatArray,
     ) -> None:
-        self._network, self._settings = network, settings
+        self._network, self._settings, self._appearance = network, settings, appearance
         reference = self._reference(frame, box_xywh)
         memory = ReferenceMemory.begin(
             reference, capacity=settings.memory_capacity, ensemble_size=settings.ensemble_size
@@ -58,7 +64,7 @@ class _Sought:
             for window, box in zip(windows, located.boxes_xywh, strict=True)
         ]
         known = [known_of(self.target, window) for window in windows]
-        return np.array(found), measure_evidence(located, known)
+        return np.array(found), measure_evidence(located, known, self._appearance)
 
     def _reference(self, frame: Image, box_xywh: FloatArray) -> Reference:
         window = self._window(box_xywh)
@@ -70,7 +76,7 @@ class _Sought:
 
 
 def look_for_candidates(
-    clip: Clip, network: Network, settings: TrackingSettings
+    clip: Clip, network: Network, settings: TrackingSettings, appearance: Appearance
 ) -> tuple[FloatArray, BoolArray]:
     """Search for every target from its longest absence on, as a tracker does that has lost it.
 
@@ -86,10 +92,10 @@ def look_for_candidates(
         for k, box in enumerate(clip.boxes_xywh[index]):
             gone, back = away[k]
             if index == 0:
-                sought.append(_Sought(network, settings, frame, box))
-            elif index < gone:
+                sought.append(_Sought(network, settings, appearance, frame, box))
+            elif index < gone and np.isfinite(box).all():
                 sought[k].see(frame, box)
-            elif index < back + _FRAMES_AFTER and index % _EVERY == k % _EVERY:
+            elif gone <= index < back + _FRAMES_AFTER and index % _EVERY == k % _EVERY:
                 features, overlap = _search(sought[k], frame, box, settings, rng)
                 decided = (overlap > 0.5) | (overlap < 0.1)
                 rows.append(features[decided])

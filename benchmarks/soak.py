@@ -126,7 +126,7 @@ class StandIn:
 
 
 def _embed(colours: FloatArray) -> FloatArray:
-    return colours[2:6, 2:6].mean(axis=(0, 1))
+    return colours[2:6, 2:6].mean(axis=(0, 1))[None]
 
 
 def open_tiny_network() -> Network:

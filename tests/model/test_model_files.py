@@ -149,12 +149,19 @@ def test_a_foreign_file_is_refused(tmp_path, content):
 
 @pytest.mark.parametrize(
     "metadata",
-    [None, {"format": "pt"}, {"format": "aiatrack-1"}, {"format": "aiatrack-99", "settings": "{}"}],
+    [None, {"format": "pt"}, {"format": "aiatrack-1"}, {"format": "pt", "settings": "{}"}],
 )
 def test_safetensors_of_others_are_refused(tmp_path, metadata):
     path = tmp_path / "theirs.safetensors"
     save_file({"a": torch.zeros(2)}, path, metadata)
     with pytest.raises(WeightsError, match="carries no aiatrack settings"):
+        load_weights(path)
+
+
+def test_a_weights_file_of_another_version_is_named(tmp_path):
+    path = tmp_path / "later.safetensors"
+    save_file({"a": torch.zeros(2)}, path, {"format": "aiatrack-99", "settings": "{}"})
+    with pytest.raises(WeightsError, match=r"another version \(aiatrack-99; this package reads aiatrack-1\)"):
         load_weights(path)
 
 

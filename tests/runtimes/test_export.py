@@ -2,7 +2,10 @@
 
 import json
 import logging
+import pickle
+import shutil
 import sys
+from hashlib import sha256
 from importlib import util
 from pathlib import Path
 
@@ -15,8 +18,9 @@ import aiatrack
 from aiatrack import api
 from aiatrack.api.export import export
 from aiatrack.cli.main import app
-from aiatrack.errors import OutputError, SettingsError, WeightsError
-from aiatrack.model import build_network, load_network
+from aiatrack.config import ModelSettings
+from aiatrack.errors import OutputError, SettingsError, TrackingError, WeightsError
+from aiatrack.model import build_network, load_network, save_weights
 from aiatrack.runtimes.choice import Precision
 from aiatrack.runtimes.export import (
     _TOLERANCES,
@@ -48,6 +52,13 @@ def onnx_folder(tiny_weights, tmp_path_factory) -> Path:
         pytest.importorskip(package)
     folder = tmp_path_factory.mktemp("exports") / "onnx"
     assert max(export(tiny_weights, folder, format="onnx").values()) < 1e-3
+    return folder
+
+
+@pytest.fixture(scope="module")
+def torch_folder(tiny_weights, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("exports") / "torch"
+    export(tiny_weights, folder, format="torch")
     return folder
 
 
@@ -119,9 +130,8 @@ def test_metadata_says_how_to_run_it(openvino_folder):
     assert "torch" in described["versions"] and described["largest_differences"]
 
 
-def test_torch_programs_run_again(tiny_weights, tmp_path):
-    export(tiny_weights, tmp_path / "programs", format="torch")
-    tracker = aiatrack.load_tracker(tmp_path / "programs")
+def test_torch_programs_run_again(torch_folder, tiny_weights):
+    tracker = aiatrack.load_tracker(torch_folder)
     np.testing.assert_allclose(
         boxes_and_scores(tracker, frames()), eager_boxes(tiny_weights, frames()), atol=0.01
     )
@@ -214,19 +224,99 @@ def test_a_damaged_folder_is_named(openvino_folder, tmp_path):
     with pytest.raises(WeightsError, match="export the model again"):
         api.open_network(tmp_path, "cpu")
     (tmp_path / "metadata.json").write_text((openvino_folder / "metadata.json").read_text())
-    network = api.open_network(tmp_path, "cpu")[1]
     with pytest.raises(WeightsError, match=r"encode\.xml is missing"):
-        network.encode(np.zeros((1, 64, 64, 3), np.uint8), np.zeros((1, 64, 64), bool))
+        api.open_network(tmp_path, "cpu")
 
 
-@pytest.mark.parametrize(("format", "ending"), [("openvino", "xml"), ("torch", "pt2")])
-def test_a_damaged_graph_is_named(format, ending, tiny_weights, tmp_path):
-    pytest.importorskip("openvino")
-    export(tiny_weights, tmp_path / "out", format=format)
-    (tmp_path / "out" / f"encode.{ending}").write_bytes(b"no graph")
-    network = api.open_network(tmp_path / "out", "cpu")[1]
-    with pytest.raises(WeightsError, match=rf"cannot open .*encode\.{ending}"):
-        network.encode(np.zeros((1, 64, 64, 3), np.uint8), np.zeros((1, 64, 64), bool))
+FILES = [
+    ("onnx", "locate.onnx"),
+    ("openvino", "locate.xml"),
+    ("openvino", "locate.bin"),
+    ("torch", "locate.pt2"),
+]
+
+
+@pytest.fixture
+def copied(request, tmp_path):
+    """Copies an exported folder of a format, to be damaged."""
+
+    def copied_folder(format: str) -> Path:
+        return Path(shutil.copytree(request.getfixturevalue(f"{format}_folder"), tmp_path / "copied"))
+
+    return copied_folder
+
+
+@pytest.mark.parametrize(("format", "name"), FILES)
+def test_a_folder_that_can_never_track_is_refused_when_it_is_opened(format, name, copied):
+    path = copied(format) / name
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b"no graph", b"", whole[:-1] + bytes([whole[-1] ^ 1])):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=rf"{name} is damaged, or of another export: export the model"):
+            aiatrack.load_tracker(path.parent, "cpu")
+    path.unlink()
+    with pytest.raises(WeightsError, match=rf"{name} is missing: export the model again"):
+        aiatrack.load_multi_tracker(path.parent, "cpu")
+    path.mkdir()
+    with pytest.raises(WeightsError, match=rf"{name} is missing: export the model again"):
+        aiatrack.load_tracker(path.parent, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("format", "ending"), [("onnx", ".onnx"), ("openvino", ".xml"), ("openvino", ".bin"), ("torch", ".pt2")]
+)
+def test_a_graph_in_anothers_place_is_named(format, ending, copied):
+    folder = copied(format)
+    shutil.copy(folder / f"encode{ending}", folder / f"remember{ending}")
+    with pytest.raises(WeightsError, match=rf"remember{ending} is .* of another export"):
+        api.open_network(folder, "cpu")
+
+
+def test_graphs_beside_the_metadata_of_another_network_are_refused(openvino_folder, copied, tmp_path):
+    settings = TINY_NETWORK.replace(channels=32)
+    network = build_network(settings).eval()
+    save_weights(tmp_path / "wide.safetensors", network.state_dict(), ModelSettings(network=settings))
+    export(tmp_path / "wide.safetensors", tmp_path / "wide", format="openvino")
+    folder = copied("openvino")
+    shutil.copy(tmp_path / "wide" / "metadata.json", folder)
+    with pytest.raises(WeightsError, match="of another export"):
+        api.open_network(folder, "cpu")
+
+
+@pytest.mark.parametrize("damaged", ["encode", "locate"])
+@pytest.mark.parametrize(("format", "ending"), [("onnx", "onnx"), ("openvino", "xml"), ("torch", "pt2")])
+def test_a_graph_that_its_runtime_cannot_open_is_named(format, ending, damaged, copied):
+    """As one of another version of the runtime: what was exported, and of no use here."""
+    folder = copied(format)
+    path = folder / f"{damaged}.{ending}"
+    path.write_bytes(b"no graph")
+    described = json.loads((folder / "metadata.json").read_text())
+    described["sha256"][path.name] = sha256(b"no graph").hexdigest()
+    (folder / "metadata.json").write_text(json.dumps(described))
+    records, log, handler = [], logging.getLogger("torch.export"), logging.Handler()
+    handler.emit = records.append
+    log.addHandler(handler)
+    try:
+        with pytest.raises(WeightsError, match=rf"cannot open .*{damaged}\.{ending}"):
+            api.open_network(folder, "cpu")
+    finally:
+        log.removeHandler(handler)
+    assert not records, "the error says it"
+
+
+@pytest.mark.parametrize("load", [aiatrack.load_tracker, aiatrack.load_multi_tracker])
+@pytest.mark.parametrize("format", ["onnx", "openvino", "torch"])
+def test_an_export_needs_an_ensemble(format, load, request):
+    folder = request.getfixturevalue(f"{format}_folder")
+    with pytest.raises(SettingsError, match="set ensemble_size to 1 or more"):
+        load(folder, "cpu", ensemble_size=0)
+
+
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_trackers_on_exports_are_not_pickled_either(format, request):
+    tracker = aiatrack.load_tracker(request.getfixturevalue(f"{format}_folder"), "cpu")
+    with pytest.raises(TrackingError, match="a tracker is not pickled"):
+        pickle.dumps(tracker)
 
 
 def test_a_folder_says_what_it_is(openvino_folder, tiny_weights):

@@ -21,4 +21,4 @@ class Handle:
 
     @property
     def embedding(self):
-        return np.array([1.0, self.number], np.float32)
+        return np.array([[1.0, self.number]], np.float32)

@@ -28,7 +28,7 @@ class AlikeHandle(Handle):
 
     @property
     def embedding(self):
-        return np.array([1.0, 0.0], np.float32)
+        return np.array([[1.0, 0.0]], np.float32)
 
 
 @dataclass
@@ -60,7 +60,7 @@ class ScriptedNetwork:
             np.array([box for box, _ in seen], np.float32),
             np.array([score for _, score in seen], np.float32),
             np.zeros((len(seen), 2, 2, 2), np.float32),
-            np.ones((len(seen), 2), np.float32),
+            np.ones((len(seen), 1, 2), np.float32),
         )
 
 
@@ -226,8 +226,8 @@ def test_nothing_is_learned_from_a_suspected_target(tmp_path):
     target = Target(box, memory, start_watch(box, memory.appearance))
 
     def find(evidence):
-        following.judge(target, [Finding(box, 0.9, np.array([0.0, 1.0]), evidence, evidence)])
-        return target.watch.recent[1]
+        following.judge(target, [Finding(box, 0.9, np.array([[0.0, 1.0]]), evidence, evidence)])
+        return target.watch.recent[0, 1]
 
     assert find(2.0) == pytest.approx(0.2)
     assert find(0.1) == pytest.approx(0.2) and target.watch.is_suspected
@@ -324,7 +324,7 @@ class MoodyNetwork:
         shifts = 0.4 + 0.05 * moods
         boxes = np.stack([shifts, shifts, np.full_like(shifts, 0.22), np.full_like(shifts, 0.2)], axis=1)
         corners = np.zeros((len(moods), 2, 2, 2), np.float32)
-        embeddings = np.ones((len(moods), 2), np.float32)
+        embeddings = np.ones((len(moods), 1, 2), np.float32)
         return LocatedTargets(boxes.astype(np.float32), moods.astype(np.float32), corners, embeddings)
 
 

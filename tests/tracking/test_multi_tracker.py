@@ -1,5 +1,9 @@
 """Many targets: added and removed at any frame, none disturbed by the others."""
 
+import copy
+import pickle
+from threading import Thread
+
 import numpy as np
 import pytest
 import torch
@@ -172,3 +176,89 @@ def test_a_network_that_crops_is_handed_the_frame_itself(network, color):
     for id, box in zip(ids, BOXES, strict=True):
         boxes = [results[id].box_xywh for results in together]
         np.testing.assert_allclose(boxes, alone(network, box, FRAMES), atol=1e-3)
+
+
+def call_from_another_thread(call):
+    """What it raised, or returned."""
+
+    def keep():
+        try:
+            found.append(call())
+        except TrackingError as error:
+            found.append(error)
+
+    found = []
+    other = Thread(target=keep)
+    other.start()
+    other.join()
+    return found[0]
+
+
+@pytest.mark.parametrize("verb", ["encode", "locate", "remember"])
+def test_two_threads_that_use_one_tracker_at_once_are_told(network, monkeypatch, verb):
+    tracker, undisturbed = MultiTracker(network, SETTINGS), MultiTracker(network, SETTINGS)
+    for one in (tracker, undisturbed):
+        one.add(FRAMES[0], BOXES[0])
+    saved = tracker.state()
+    others = {
+        "update": lambda: tracker.update(FRAMES[2]),
+        "add": lambda: tracker.add(FRAMES[0], BOXES[1]),
+        "remove": lambda: tracker.remove(1),
+        "resume": lambda: tracker.resume(saved),
+        "state": tracker.state,
+    }
+    found, answer = {}, getattr(network, verb)
+
+    def call_others_first(*arguments):
+        monkeypatch.setattr(network, verb, answer)
+        found.update({name: call_from_another_thread(call) for name, call in others.items()})
+        return answer(*arguments)
+
+    monkeypatch.setattr(network, verb, call_others_first)
+    assert tracker.update(FRAMES[1]) == undisturbed.update(FRAMES[1])
+    assert (found["state"].frame_index, list(found["state"].targets)) == (0, [1]), "that before the frame"
+    del found["state"]
+    assert len(found) == 4
+    for error in found.values():
+        assert isinstance(error, TrackingError) and "two threads use one tracker at once" in str(error)
+    assert tracker.update(FRAMES[2]) == undisturbed.update(FRAMES[2])
+
+
+def test_a_tracker_of_one_target_tells_as_well(network, monkeypatch):
+    tracker = Tracker(network, SETTINGS)
+    tracker.start(FRAMES[0], BOXES[0])
+    encode = network.encode
+    found = []
+
+    def update_first(*arguments):
+        monkeypatch.setattr(network, "encode", encode)
+        found.append(call_from_another_thread(lambda: tracker.update(FRAMES[2])))
+        return encode(*arguments)
+
+    monkeypatch.setattr(network, "encode", update_first)
+    assert tracker.update(FRAMES[1]).frame_index == 1
+    assert isinstance(found[0], TrackingError) and "at once" in str(found[0])
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_call_that_was_interrupted_is_over(network, monkeypatch, error):
+    tracker = MultiTracker(network, SETTINGS)
+    tracker.add(FRAMES[0], BOXES[0])
+
+    def fail(*arguments):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(error):
+        patch.setattr(network, "locate", fail)
+        tracker.update(FRAMES[1])
+    assert call_from_another_thread(lambda: tracker.update(FRAMES[1]))[1].frame_index == 1
+
+
+@pytest.mark.parametrize("copying", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("kind", [Tracker, MultiTracker])
+def test_trackers_are_not_pickled_or_copied_but_their_state_is(network, kind, copying):
+    tracker = kind(network, SETTINGS)
+    getattr(tracker, "start" if kind is Tracker else "add")(FRAMES[0], BOXES[0])
+    with pytest.raises(TrackingError, match=r"pickle its state\(\) and resume\(\) there"):
+        copying(tracker)
+    copying(tracker.state())

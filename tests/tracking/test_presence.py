@@ -9,26 +9,28 @@ from aiatrack.config import (
     TrackingSettings,
     calibration_names,
     load_calibration,
+    load_preset,
 )
 from aiatrack.errors import SettingsError
 from aiatrack.tracking import LocatedTargets
+from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.evidence import FEATURES, Known, measure_evidence
 from aiatrack.tracking.presence import PresenceModel
 
 GRID = 4
 
 
-def located(corner_scores, box=(0.25, 0.25, 0.5, 0.5), score=0.8, embedding=(1.0, 0.0)):
+def located(corner_scores, box=(0.25, 0.25, 0.5, 0.5), score=0.8, parts=((1.0, 0.0),)):
     return LocatedTargets(
         np.array([box], np.float32),
         np.array([score], np.float32),
         np.asarray(corner_scores, np.float32)[None],
-        np.array([embedding], np.float32),
+        np.array([parts], np.float32),
     )
 
 
 def features(found, first=(1.0, 0.0), recent=(1.0, 0.0), size=0.5):
-    row = measure_evidence(found, [Known(np.array(first), np.array(recent), size)])[0]
+    row = measure_evidence(found, [Known(np.array([first]), np.array([recent]), size)], Appearance())[0]
     return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
@@ -56,7 +58,7 @@ def test_two_rival_peaks_disagree_with_their_mean():
 
 
 def test_likeness_and_change_of_size_by_hand():
-    found = features(located(np.zeros((2, GRID, GRID)), embedding=(3.0, 4.0)), recent=(0.0, 2.0), size=0.25)
+    found = features(located(np.zeros((2, GRID, GRID)), parts=[(3.0, 4.0)]), recent=(0.0, 2.0), size=0.25)
     assert found["similarity_to_first"] == pytest.approx(0.6)
     assert found["similarity_to_recent"] == pytest.approx(0.8)
     assert found["size_change"] == pytest.approx(np.log(2))
@@ -69,7 +71,7 @@ def test_presence_by_hand():
         carried_weight=0.25, held_weight=-1,
     )  # fmt: skip
     model = PresenceModel(calibration)
-    known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
+    known = [Known(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]), 0.5)]
     assert model.weigh(located(np.zeros((2, GRID, GRID))), known).tolist() == [pytest.approx([3.0, 3.0])]
     assert model.presence(3.0, 4.0, held=False) == pytest.approx(1 / (1 + np.exp(-3)))
     assert model.presence(3.0, 4.0, held=True) == pytest.approx(1 / (1 + np.exp(-2)))
@@ -79,7 +81,7 @@ def test_presence_by_hand():
 def test_recognition_has_weights_of_its_own():
     recognition = Recognition(bias=-2, weights={"similarity_to_recent": 4.0})
     model = PresenceModel(PresenceCalibration(bias=-1, weights={"score": 5.0}, recognition=recognition))
-    known = [Known(np.array([1.0, 0.0]), np.array([3.0, 4.0]), 0.5)]
+    known = [Known(np.array([[1.0, 0.0]]), np.array([[3.0, 4.0]]), 0.5)]
     assert model.weigh(located(np.zeros((2, GRID, GRID))), known)[0] == pytest.approx([3.0, 0.4])
     with pytest.raises(SettingsError, match="weighs smell, which is not measured"):
         PresenceModel(
@@ -89,23 +91,34 @@ def test_recognition_has_weights_of_its_own():
 
 def test_a_box_without_area_is_no_target():
     model = PresenceModel(PresenceCalibration(bias=0, weights={"similarity_to_first": 1.0}))
-    nothing = located(np.zeros((2, GRID, GRID)), box=(0.5, 0.5, -0.1, 0.1), embedding=(np.nan, np.nan))
-    known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
+    nothing = located(np.zeros((2, GRID, GRID)), box=(0.5, 0.5, -0.1, 0.1), parts=[(np.nan, np.nan)])
+    known = [Known(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]), 0.5)]
     assert model.weigh(nothing, known)[0].tolist() == [-6.0, -6.0]
 
 
 @pytest.mark.parametrize("name", calibration_names())
 def test_shipped_calibrations_tell_a_good_box_from_nothing(name):
     model = PresenceModel(load_calibration(name))
-    known = [Known(np.array([1.0, 0.0]), np.array([1.0, 0.0]), 0.5)]
+    first, unlike = made_up_appearances(name)
+    known = [Known(first, first, 0.5)]
     sharp = np.zeros((2, GRID, GRID))
     sharp[0, 1, 1] = sharp[1, 3, 3] = 14
-    good, it = model.weigh(located(sharp, score=0.85), known)[0]
-    flat = located(np.zeros((2, GRID, GRID)), score=-0.5, embedding=(0.3, 0.7))
+    good, it = model.weigh(located(sharp, score=0.85, parts=first), known)[0]
+    flat = located(np.zeros((2, GRID, GRID)), score=-0.5, parts=unlike)
     nothing, other = model.weigh(flat, known)[0]
     assert it > 2 and other < 0
     assert model.presence(good, good, held=False) > 0.6
     assert model.presence(nothing, nothing, held=False) < 0.1
+
+
+def made_up_appearances(name):
+    """What was marked, and another thing, in embeddings of the network that a calibration is for."""
+    if load_calibration(name).projection is None:
+        return np.array([[1.0, 0.0]]), np.array([[0.3, 0.7]])
+    network = load_preset(name).network
+    marked, other = np.random.default_rng(0).normal(size=(2, network.embedded_parts, network.channels))
+    # As much alike as the two above, of which the cosine is 0.39.
+    return marked, 0.39 * marked + 0.92 * other
 
 
 def test_calibrations_that_cannot_be_are_refused(tmp_path):

@@ -48,7 +48,7 @@ class ScriptedNetwork:
             np.array([box], np.float32),
             np.array([score], np.float32),
             np.zeros((1, 2, SIZE // 16, SIZE // 16), np.float32),
-            np.ones((1, 2), np.float32),
+            np.ones((1, 1, 2), np.float32),
         )
 
 

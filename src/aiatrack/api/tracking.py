@@ -7,6 +7,7 @@ from typing import Any, get_args
 from aiatrack.api.networks import benchmark_precision, open_network
 from aiatrack.config import TrackingSettings, benchmark_tracking, own_calibration
 from aiatrack.errors import SettingsError
+from aiatrack.runtimes.exported import is_exported, read_export
 from aiatrack.tracking import AnyId, Color, MultiTracker, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
@@ -38,7 +39,8 @@ def load_tracker(
             `TrackingSettings`.
 
     Raises:
-        SettingsError: unknown model, device, runtime, precision, benchmark or setting.
+        SettingsError: unknown model, device, runtime, precision, benchmark or setting, or one that an
+            exported model cannot track by (`ensemble_size=0`).
         WeightsError: the model has no weights, or its file cannot be used.
         MissingExtraError: the runtime is not installed.
 
@@ -93,6 +95,9 @@ def _check(
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
     changes = default_changes(model, benchmark) | tracking
     TrackingSettings().replace(**changes)
+    if is_exported(Path(model)):
+        exported = read_export(Path(model))
+        exported.check_tracking(exported.settings.tracking.replace(**changes))
     return changes
 
 

@@ -1,6 +1,7 @@
 """The work of `aiatrack demo`: a synthetic film, tracked, with truth and result drawn into it."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
+from aiatrack.cli.stopping import ignore_interrupts
 from aiatrack.cli.terminal import frame_progress
 from aiatrack.data.synthetic import SyntheticFrame, SyntheticWorld, SyntheticWorldSettings
 from aiatrack.tracking import Tracker, TrackResult
@@ -46,7 +48,9 @@ class DemoFilm:
         """Render, track, draw and write, then close the film."""
         rate = self._world.settings.frame_rate
         legend = _draw_legend()
-        with film, frame_progress() as progress:
+        with film, frame_progress() as progress, ExitStack() as stack:
+            # A second Ctrl-C must not break off the closing of the film.
+            stack.callback(ignore_interrupts)
             for frame in progress.track(self._world, description="demo"):
                 result = self._find(frame)
                 picture = frame.image.copy()

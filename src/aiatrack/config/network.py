@@ -7,6 +7,9 @@ from typing_extensions import Self
 
 from aiatrack.config.frozen import FrozenSettings
 
+EMBEDDING_BINS = 3
+"""Per side of a box: what is inside it is embedded part by part."""
+
 
 class Backbone(str, Enum):
     """Image network up to stride 16."""
@@ -87,3 +90,8 @@ class NetworkSettings(FrozenSettings):
     def tokens(self) -> int:
         """N, tokens per search region or reference."""
         return self.grid_size**2
+
+    @property
+    def embedded_parts(self) -> int:
+        """P, parts of a box that are embedded each on its own."""
+        return EMBEDDING_BINS**2

@@ -30,6 +30,9 @@ class PresenceCalibration(FrozenSettings):
 
     origin: str = ""
     """Of which weights, and on what material."""
+    projection: str | None = None
+    """File beside this one, safetensors: of the learned space in which likeness is measured (see
+    `aiatrack.tracking.appearance`). None: that of the embeddings."""
     bias: float
     """Of one frame's evidence, a logit."""
     weights: dict[str, float]
@@ -67,14 +70,22 @@ def load_calibration(name: str) -> PresenceCalibration:
         SettingsError: neither a shipped calibration nor a file of one.
     """
     if name in calibration_names():
-        text = (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
-        return PresenceCalibration.parse(yaml.safe_load(text), origin=f"calibration {name}")
+        file = _folder() / f"{name}.yaml"
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return _beside(file, PresenceCalibration.parse(values, origin=f"calibration {name}"))
     if not is_file(Path(name)):
         raise SettingsError(
             f"there is no calibration {name!r}{why_unreachable(Path(name))}: choose one of "
             f"{', '.join(calibration_names())}, or a YAML file"
         )
-    return PresenceCalibration.parse(read_yaml_settings(Path(name)), origin=name)
+    return _beside(Path(name), PresenceCalibration.parse(read_yaml_settings(Path(name)), origin=name))
+
+
+def _beside(file: Any, calibration: PresenceCalibration) -> PresenceCalibration:
+    """A calibration that can be used from anywhere, not from beside its file alone."""
+    if calibration.projection is None:
+        return calibration
+    return calibration.replace(projection=str(file.parent / calibration.projection))
 
 
 def _folder() -> Any:

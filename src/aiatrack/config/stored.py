@@ -31,7 +31,13 @@ def read_stored_settings(path: Path) -> ModelSettings:
             f"{path} is not a readable safetensors file ({error}): convert a published checkpoint with "
             "`aiatrack convert`"
         ) from error
-    if metadata.get("format") != WEIGHTS_FORMAT or "settings" not in metadata:
+    format = metadata.get("format", "")
+    if format != WEIGHTS_FORMAT and format.startswith("aiatrack-"):
+        raise WeightsError(
+            f"{path} is a weights file of another version ({format}; this package reads {WEIGHTS_FORMAT}): "
+            "update the package"
+        )
+    if format != WEIGHTS_FORMAT or "settings" not in metadata:
         raise WeightsError(f"{path} carries no aiatrack settings: it was not written by this package")
     try:
         return ModelSettings.parse(json.loads(metadata["settings"]), origin="settings")

@@ -15,8 +15,9 @@ class TrackingSettings(FrozenSettings):
     """Side of the search region over sqrt(width x height) of the last box."""
     memory_capacity: int = Field(100, ge=2)
     """References kept at most, frame 0 among them; the second-oldest goes first."""
-    ensemble_size: int = Field(3, ge=0)
-    """Short-term references drawn from memory for every frame; 0 leaves only the long-term one."""
+    ensemble_size: int = Field(3, ge=0, le=1000)
+    """Short-term references drawn from memory for every frame; 0 leaves only the long-term one. Each draw
+    takes time, and of more than memory holds, the further ones change next to nothing."""
     min_score_to_remember: float = Field(0.7, ge=-1, le=1)
     """Raw IoU-head score, in [-1, 1], above which a frame becomes a reference; 0.7 means an IoU of 0.85."""
     batch_size: int = Field(32, ge=1)

@@ -1,6 +1,7 @@
 """The AiATrack network and its three verbs: encode, remember, locate.
 
-Legend: B batch, S crop side in px, G = S / 16 grid side, N = G^2 tokens, C channels, D inner channels.
+Legend: B batch, S crop side in px, G = S / 16 grid side, N = G^2 tokens, C channels, D inner channels,
+P parts of a box.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from aiatrack.boxes import xywh_to_xyxy, xyxy_to_xywh
 from aiatrack.config import Backbone, Marking, NetworkSettings
+from aiatrack.config.network import EMBEDDING_BINS
 from aiatrack.model.attention import CorrelationAttention, ProjectedReferences
 from aiatrack.model.efficientnet_lite import EfficientNetLite0
 from aiatrack.model.heads import CornerHead, IoUHead, tokens_to_map
@@ -18,6 +20,9 @@ from aiatrack.model.positions import cell_padding, sine_positions
 from aiatrack.model.resnet import ResNet50
 from aiatrack.model.roi_pooling import precise_roi_pool
 from aiatrack.model.transformer import Decoder, EncoderLayer
+
+_LEAST_EMBEDDED_SIDE = 0.3
+"""Cells; what is smaller, no map at this stride shows."""
 
 
 class Memory(NamedTuple):
@@ -44,7 +49,7 @@ class Reference(NamedTuple):
     long_term: ProjectedReferences
     short_term: ProjectedReferences
     embedding: Tensor
-    """`(B, C)`, mean of the encoded tokens inside the target's box: what the target looks like."""
+    """`(B, P, C)`, mean of the encoded tokens inside each part of the target's box: what it looks like."""
 
 
 class Location(NamedTuple):
@@ -59,7 +64,7 @@ class Location(NamedTuple):
     bottom_right_scores: Tensor
     """`(B, G, G)` logits."""
     embeddings: Tensor
-    """`(B, C)`, mean of the encoded tokens inside the box, comparable with `Reference.embedding`."""
+    """`(B, P, C)`, as of the target in `Reference.embedding`, of what is inside the box."""
 
 
 class AiATrack(nn.Module):
@@ -173,10 +178,11 @@ class AiATrack(nn.Module):
             self.std = None
 
     def _embed(self, memory: Memory, boxes_xywh: Tensor) -> Tensor:
-        """Mean of the tokens inside a `(B, 4)` box of each: `(B, C)`."""
+        """Mean of the tokens inside each part of a `(B, 4)` box of each, row by row: `(B, P, C)`."""
         features = tokens_to_map(memory.tokens, self.settings.grid_size)
-        boxes_xyxy = xywh_to_xyxy(boxes_xywh) * self.settings.grid_size
-        return precise_roi_pool(features, boxes_xyxy[:, None], bins=1)[:, 0, :, 0, 0]
+        boxes_xyxy = xywh_to_xyxy(_widen(boxes_xywh * self.settings.grid_size))
+        parts = precise_roi_pool(features, boxes_xyxy[:, None], bins=EMBEDDING_BINS)[:, 0]
+        return parts.flatten(2).transpose(1, 2)
 
     def _mark(self, tokens: Tensor, inside: Tensor) -> Tensor:
         if self.settings.marking is Marking.EMBEDDING:
@@ -191,6 +197,13 @@ class AiATrack(nn.Module):
         if self.settings.marking is Marking.EMBEDDING:
             nn.init.normal_(self.target_embedding)
             nn.init.normal_(self.background_embedding)
+
+
+def _widen(boxes_xywh: Tensor) -> Tensor:
+    """Make boxes `(B, 4)` in cells wide enough for parts of them to have areas that rounding leaves alone."""
+    corners, sides = boxes_xywh[:, :2], boxes_xywh[:, 2:]
+    wide = torch.where(sides > 0, sides.clamp(min=_LEAST_EMBEDDED_SIDE), sides)
+    return torch.cat((corners - (wide - sides) / 2, wide), dim=-1)
 
 
 def target_region(boxes_xywh: Tensor, grid_size: int) -> Tensor:

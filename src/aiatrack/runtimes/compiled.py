@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -68,6 +69,7 @@ class CompiledNetwork(EagerNetwork):
         self._locate_compiled: _Verb[Tensor] = build(_locate_with(self._network))
         self._smallest_ensemble = max(warm_up_ensembles, 1)
         self._batches: set[int] = set()
+        self._lock = RLock()  # recorded graphs have one set of inputs and outputs, whatever thread calls
         if warm_up_ensembles:
             self._warm_up(warm_up_ensembles)
 
@@ -98,11 +100,12 @@ class CompiledNetwork(EagerNetwork):
     def _run(self, verb: "_Verb[Outputs]", inputs: tuple[Any, ...], filled: int) -> Outputs:
         """Run a verb on inputs whose batch is filled up, and cut its outputs to the batch again."""
         batch = len(next(_tensors(inputs)))
-        outputs = verb(*_map(inputs, lambda part: _fill(part, filled)))
-        if not self._recorded and filled == batch:
-            return outputs
-        # The next replay overwrites them; and what is kept of a few must not hold on to what filled them up.
-        return _map(outputs, lambda part: part[:batch].clone())  # type: ignore[no-any-return]
+        with self._lock:
+            outputs = verb(*_map(inputs, lambda part: _fill(part, filled)))
+            if not self._recorded and filled == batch:
+                return outputs
+            # The next replay overwrites them; and what is kept of a few must not hold what filled them up.
+            return _map(outputs, lambda part: part[:batch].clone())  # type: ignore[no-any-return]
 
     def _warm_up(self, ensemble: int) -> None:
         """Compile what tracking one target needs, by doing it."""

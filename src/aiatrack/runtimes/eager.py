@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from aiatrack.config.network import EMBEDDING_BINS
 from aiatrack.model import AiATrack, Location, Memory, Positions, ProjectedReferences, Reference
 from aiatrack.runtimes.position_cache import PositionCache, stack_positions
 from aiatrack.tracking import LocatedTargets, ReferenceSet
@@ -31,7 +32,7 @@ class EagerReference:
     Attributes:
         long_term: of the target.
         short_term: of the target.
-        on_device: `(C,)`, its embedding.
+        on_device: `(P, C)`, its embedding.
     """
 
     long_term: ProjectedReferences
@@ -147,17 +148,19 @@ class EagerNetwork:
 
 
 def pack_location(location: Location) -> Tensor:
-    """Put everything side by side: `(B, 5 + 2 G^2 + C)` float32, what `unpack_location` takes apart."""
+    """Put everything side by side: `(B, 5 + 2 G^2 + P C)` float32, what `unpack_location` takes apart."""
     corner_scores = torch.stack((location.top_left_scores, location.bottom_right_scores), dim=1)
-    parts = (location.boxes_xywh, location.scores[:, None], corner_scores.flatten(1), location.embeddings)
+    wide = (corner_scores.flatten(1), location.embeddings.flatten(1))
+    parts = (location.boxes_xywh, location.scores[:, None], *wide)
     return torch.cat([part.float() for part in parts], dim=1)
 
 
 def unpack_location(packed: npt.NDArray[np.float32], grid_size: int) -> LocatedTargets:
-    """Take apart `(B, 5 + 2 G^2 + C)` rows of box, score, corner scores and embedding."""
+    """Take apart `(B, 5 + 2 G^2 + P C)` rows of box, score, corner scores and embedding."""
     cells = 2 * grid_size**2
     corner_scores = packed[:, 5 : 5 + cells].reshape(-1, 2, grid_size, grid_size)
-    return LocatedTargets(packed[:, :4], packed[:, 4], corner_scores, packed[:, 5 + cells :])
+    embeddings = packed[:, 5 + cells :].reshape(len(packed), EMBEDDING_BINS**2, -1)
+    return LocatedTargets(packed[:, :4], packed[:, 4], corner_scores, embeddings)
 
 
 def _round_weights(network: AiATrack) -> None:

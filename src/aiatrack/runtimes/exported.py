@@ -3,20 +3,26 @@
 Knows no PyTorch.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from aiatrack.config import ModelSettings
+from aiatrack.config import ModelSettings, TrackingSettings
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.paths import is_file
 from aiatrack.runtimes.choice import Precision, Runtime, RuntimeChoice, parse_precision, parse_runtime
 from aiatrack.runtimes.signatures import EXPORTED, Signature, graph_signatures
 
 METADATA = "metadata.json"
-_FORMAT = "aiatrack-export-1"
+_FORMAT = "aiatrack-export-2"
+_NO_ENSEMBLE = (
+    "exported networks need an ensemble of one reference at least: set ensemble_size to 1 or more, or track "
+    "with the weights file"
+)
 
 
 class ExportFormat(str, Enum):
@@ -46,12 +52,14 @@ class ExportedNetwork:
         format: of the graphs.
         precision: in which they compute.
         settings: of the network and of tracking.
+        sha256: of each file, hexadecimal, as the metadata has it; empty before there are any.
     """
 
     folder: Path
     format: ExportFormat
     precision: Precision
     settings: ModelSettings
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     def graph(self, name: str) -> Path:
         """File of a graph.
@@ -61,10 +69,7 @@ class ExportedNetwork:
             WeightsError: the file is missing.
         """
         if name not in EXPORTED:
-            raise SettingsError(
-                "exported networks need an ensemble of one reference at least: set ensemble_size to 1 or "
-                "more, or track with the weights file"
-            )
+            raise SettingsError(_NO_ENSEMBLE)
         path = self.folder / f"{name}{self.format.suffix}"
         if not is_file(path):
             raise WeightsError(f"{path} is missing: export the model again")
@@ -79,6 +84,30 @@ class ExportedNetwork:
         graphs = [self.graph(name) for name in EXPORTED]
         return [path for graph in graphs for path in (graph, graph.with_suffix(".bin")) if is_file(path)]
 
+    def check_files(self) -> None:
+        """Make sure that every file is the one that was exported.
+
+        Runtimes say little of use, and some of it late, where a graph is cut off or of another network.
+
+        Raises:
+            WeightsError: a file is missing, damaged or of another export.
+        """
+        for name, expected in self.sha256.items():
+            path = self.folder / name
+            if not is_file(path):
+                raise WeightsError(f"{path} is missing: export the model again")
+            if _sha256(path) != expected:
+                raise WeightsError(f"{path} is damaged, or of another export: export the model again")
+
+    def check_tracking(self, tracking: TrackingSettings) -> None:
+        """Make sure that the graphs can track by some settings.
+
+        Raises:
+            SettingsError: they cannot.
+        """
+        if not tracking.ensemble_size:
+            raise SettingsError(_NO_ENSEMBLE)
+
 
 def is_exported(path: Path) -> bool:
     """Whether a path is a folder that `aiatrack export` wrote."""
@@ -89,7 +118,7 @@ def describe_export(network: ExportedNetwork, **facts: Any) -> str:
     """Text of `metadata.json`: what it takes to run the graphs alone.
 
     Args:
-        network: the export.
+        network: the export, its graphs written.
         **facts: anything else that is worth knowing, such as versions.
     """
     network_settings, tracking = network.settings.network, network.settings.tracking
@@ -100,6 +129,7 @@ def describe_export(network: ExportedNetwork, **facts: Any) -> str:
             name: {"file": f"{name}{network.format.suffix}", **_describe_signature(signatures[name])}
             for name in EXPORTED
         },
+        "sha256": {path.name: _sha256(path) for path in network.files()},
         "graph_format": network.format.value,
         "precision": network.precision.value,
         "crop": {
@@ -133,6 +163,7 @@ def read_export(folder: Path) -> ExportedNetwork:
             ExportFormat(described["graph_format"]),
             Precision(described["precision"]),
             ModelSettings.parse(described["settings"], origin="settings"),
+            dict(described["sha256"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder / METADATA} cannot be used: {error}; export the model again") from error
@@ -159,6 +190,13 @@ def choose_exported(exported: ExportedNetwork, runtime: str, precision: str) -> 
             "model in another"
         )
     return RuntimeChoice(exported.format.runtime, wished_precision or exported.precision)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _describe_signature(signature: Signature) -> dict[str, Any]:

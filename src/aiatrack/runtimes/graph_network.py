@@ -1,6 +1,7 @@
 """Tracking's three verbs on top of whatever runs the exported graphs; handles are NumPy arrays."""
 
 from collections.abc import Mapping, Sequence
+from threading import RLock
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -55,6 +56,8 @@ class GraphReference(NamedTuple):
 class GraphNetwork:
     """Implements `aiatrack.tracking.Network` with exported graphs.
 
+    Trackers of several threads may share one: their calls take turns.
+
     Args:
         runner: of the graphs.
         settings: of the network that was exported.
@@ -63,6 +66,9 @@ class GraphNetwork:
     def __init__(self, runner: GraphRunner, settings: NetworkSettings) -> None:
         self._runner = runner
         self._settings = settings
+        # Slots, and requests of runtimes, serve one call at a time. Not a plain lock: a signal's handler that
+        # saves a tracker's state would wait for ever for the call that it interrupts.
+        self._lock = RLock()
         self._long_term = _Slots("long", settings)
         self._short_term = _Slots("short", settings)
 
@@ -74,15 +80,17 @@ class GraphNetwork:
     def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> GraphMemory:
         """Encode `(B, S, S, 3)` RGB crops with their `(B, S, S)` padding."""
         inputs = {"crops": np.ascontiguousarray(crops), "padding": np.ascontiguousarray(padding)}
-        found = self._runner.run("encode", inputs)
+        with self._lock:
+            found = self._runner.run("encode", inputs)
         return GraphMemory(found["tokens"], found["inner_positions"])
 
     def remember(self, memory: GraphMemory, rows: Sequence[int], boxes_xywh: Floats) -> list[GraphReference]:
         """Turn some crops of a memory into references, given their boxes normalised to the crop."""
         references: list[GraphReference] = []
-        for begin in range(0, len(rows), _REMEMBERED_AT_ONCE):
-            some = slice(begin, begin + _REMEMBERED_AT_ONCE)
-            references += self._remember(memory, list(rows[some]), boxes_xywh[some])
+        with self._lock:
+            for begin in range(0, len(rows), _REMEMBERED_AT_ONCE):
+                some = slice(begin, begin + _REMEMBERED_AT_ONCE)
+                references += self._remember(memory, list(rows[some]), boxes_xywh[some])
         return references
 
     def _remember(self, memory: GraphMemory, rows: list[int], boxes_xywh: Floats) -> list[GraphReference]:
@@ -102,12 +110,14 @@ class GraphNetwork:
 
     def locate(self, search: GraphMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find a target in each search region, given a set of references for each."""
-        inputs = {"tokens": search.tokens, **self._long_term.fill([[one.long_term] for one in references])}
         ensembles, multiplicity = _level(references)
-        if multiplicity.size:
-            inputs |= self._short_term.fill(ensembles)
-            inputs["multiplicity"] = multiplicity
-        found = self._runner.run("locate" if multiplicity.size else "locate_long_term", inputs)
+        long_term = [[target.long_term] for target in references]
+        with self._lock:
+            inputs = {"tokens": search.tokens, **self._long_term.fill(long_term)}
+            if multiplicity.size:
+                inputs |= self._short_term.fill(ensembles)
+                inputs["multiplicity"] = multiplicity
+            found = self._runner.run("locate" if multiplicity.size else "locate_long_term", inputs)
         return LocatedTargets(
             found["located_xywh"], found["scores"], found["corner_scores"], found["embeddings"]
         )

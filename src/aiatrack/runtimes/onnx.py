@@ -7,13 +7,14 @@ import onnxruntime
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.runtimes.exported import ExportedNetwork
 from aiatrack.runtimes.graph_network import Array
+from aiatrack.runtimes.signatures import EXPORTED
 from aiatrack.runtimes.threads import requested_threads
 
 _GPU_PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider")
 
 
 class ONNXGraphs:
-    """An `aiatrack.runtimes.graph_network.GraphRunner`; a session is opened when it is first wanted.
+    """An `aiatrack.runtimes.graph_network.GraphRunner`; all sessions are opened at once.
 
     Args:
         exported: a folder of ONNX graphs.
@@ -21,6 +22,7 @@ class ONNXGraphs:
 
     Raises:
         SettingsError: a GPU, and ONNX Runtime was installed without.
+        WeightsError: a graph is missing, or ONNX Runtime cannot open it.
     """
 
     def __init__(self, exported: ExportedNetwork, device: str = "cpu") -> None:
@@ -30,13 +32,15 @@ class ONNXGraphs:
         self._options.intra_op_num_threads = requested_threads() or 0
         # Idle threads that spin starve those that decode film.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._sessions = {name: self._open(name) for name in EXPORTED}
 
     def run(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run a graph; the outputs are new arrays."""
-        if name not in self._sessions:
-            self._sessions[name] = self._open(name)
-        session = self._sessions[name]
+        """Run a graph; the outputs are new arrays.
+
+        Raises:
+            SettingsError: exports have no such graph.
+        """
+        session = self._sessions[name] if name in self._sessions else self._open(name)
         # An input that the network has no use for may have been left out of its graph.
         known = {port.name: inputs[port.name] for port in session.get_inputs()}
         names = [port.name for port in session.get_outputs()]

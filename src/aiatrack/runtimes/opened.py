@@ -6,23 +6,36 @@ from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.runtimes.choice import Precision, require_installed
 from aiatrack.runtimes.exported import ExportedNetwork, ExportFormat
 from aiatrack.runtimes.graph_network import GraphRunner
+from aiatrack.runtimes.signatures import EXPORTED
 
 if TYPE_CHECKING:
     import openvino as ov
 
 
 class ExportedGraphs:
-    """A source of OpenVINO's graphs: an exported folder."""
+    """A source of OpenVINO's graphs: an exported folder, of which all graphs are read at once.
 
-    def __init__(self, exported: ExportedNetwork) -> None:
+    Args:
+        exported: the folder.
+        core: that reads.
+
+    Raises:
+        WeightsError: a file is missing or damaged.
+    """
+
+    def __init__(self, exported: ExportedNetwork, core: "ov.Core") -> None:
         self._exported = exported
+        self._models = {name: self._open(core, name) for name in EXPORTED}
 
     def read(self, core: "ov.Core", name: str) -> "ov.Model":
         """A graph.
 
         Raises:
-            WeightsError: its file is damaged.
+            SettingsError: exports have no such graph.
         """
+        return self._models[name] if name in self._models else self._open(core, name)
+
+    def _open(self, core: "ov.Core", name: str) -> "ov.Model":
         path = self._exported.graph(name)
         try:
             return core.read_model(path)
@@ -33,7 +46,7 @@ class ExportedGraphs:
 def run_exported(
     exported: ExportedNetwork, device: str = "cpu", precision: Precision | None = None
 ) -> GraphRunner:
-    """Open the graphs of a folder.
+    """Open the graphs of a folder: one that can never track is refused here, not in the midst of a film.
 
     Args:
         exported: the folder.
@@ -43,6 +56,7 @@ def run_exported(
     Raises:
         MissingExtraError: the runtime is not installed.
         SettingsError: it cannot use the device.
+        WeightsError: a graph is missing, damaged or of another export, or the runtime cannot open it.
     """
     require_installed(exported.format.runtime)
     if exported.format is not ExportFormat.ONNX and device not in ("auto", "cpu"):
@@ -50,15 +64,16 @@ def run_exported(
             f"graphs of format {exported.format.value} run on the CPU only; got device {device!r}: say cpu, "
             "or export to onnx"
         )
+    exported.check_files()
     if exported.format is ExportFormat.ONNX:
         from aiatrack.runtimes.onnx import ONNXGraphs
 
         return ONNXGraphs(exported, device)
     if exported.format is ExportFormat.OPENVINO:
-        from aiatrack.runtimes.openvino import OpenVINOGraphs
+        from aiatrack.runtimes.openvino import OpenVINOGraphs, process_core
 
-        settings = exported.settings.network
-        return OpenVINOGraphs(ExportedGraphs(exported), settings, precision or exported.precision)
+        source = ExportedGraphs(exported, process_core())
+        return OpenVINOGraphs(source, exported.settings.network, precision or exported.precision)
     from aiatrack.runtimes.torch_graphs import exported_torch_graphs
 
     return exported_torch_graphs(exported)

@@ -64,7 +64,7 @@ def _remember(settings: NetworkSettings) -> Signature:
     names = ("long_keys", "long_values", "short_keys", "short_values")
     outputs = (
         *(Port(name, (BATCH, tokens, channels), "float32") for name in names),
-        Port("embeddings", (BATCH, channels), "float32"),
+        Port("embeddings", (BATCH, settings.embedded_parts, channels), "float32"),
     )
     return Signature((_memory(settings)[0], Port("boxes_xywh", (BATCH, 4), "float32")), outputs)
 
@@ -86,7 +86,7 @@ def _locate(settings: NetworkSettings) -> Signature:
         Port("located_xywh", (BATCH, 4), "float32"),
         Port("scores", (BATCH,), "float32"),
         Port("corner_scores", (BATCH, 2, grid, grid), "float32"),
-        Port("embeddings", (BATCH, channels), "float32"),
+        Port("embeddings", (BATCH, settings.embedded_parts, channels), "float32"),
     )
     return Signature(inputs, outputs)
 

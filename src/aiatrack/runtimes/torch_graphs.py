@@ -1,6 +1,8 @@
 """The graphs in PyTorch: what other runtimes are compared with, and exported programs."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from aiatrack.model import AiATrack
 from aiatrack.runtimes.exported import ExportedNetwork
 from aiatrack.runtimes.graph_network import Array
 from aiatrack.runtimes.graphs import build_graph
-from aiatrack.runtimes.signatures import graph_signatures
+from aiatrack.runtimes.signatures import EXPORTED, graph_signatures
 
 Graph = Callable[..., tuple[Tensor, ...]]
 
@@ -35,13 +37,17 @@ class TorchGraphs:
         self._open_graph = open_graph
         self._graphs: dict[str, Graph] = {}
 
+    def open(self, name: str) -> None:
+        """Have a graph ready to run; otherwise it is opened when it is first run."""
+        if name not in self._graphs:
+            self._graphs[name] = self._open_graph(name)
+
     @torch.inference_mode()
     def run(self, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run a graph; the outputs are new arrays."""
         if self.observe is not None:
             self.observe(name, inputs)
-        if name not in self._graphs:
-            self._graphs[name] = self._open_graph(name)
+        self.open(name)
         signature = self._signatures[name]
         found = self._graphs[name](*(torch.from_numpy(inputs[port.name]) for port in signature.inputs))
         return {port.name: output.numpy() for port, output in zip(signature.outputs, found, strict=True)}
@@ -53,13 +59,33 @@ def network_graphs(network: AiATrack) -> TorchGraphs:
 
 
 def exported_torch_graphs(exported: ExportedNetwork) -> TorchGraphs:
-    """The graphs of a folder of exported PyTorch programs."""
-    return TorchGraphs(exported.settings.network, lambda name: _load_program(exported.graph(name)))
+    """The graphs of a folder of exported PyTorch programs, all opened.
+
+    Raises:
+        WeightsError: a program is missing, or PyTorch cannot open it.
+    """
+    graphs = TorchGraphs(exported.settings.network, lambda name: _load_program(exported.graph(name)))
+    for name in EXPORTED:
+        graphs.open(name)
+    return graphs
 
 
 def _load_program(path: Path) -> Graph:
     try:
-        program: Graph = torch.export.load(path).module()
+        with _loader_quiet():
+            program: Graph = torch.export.load(path).module()
     except Exception as error:  # whatever zip, pickle and PyTorch make of a damaged file
         raise WeightsError(f"PyTorch cannot open {path}: {error}") from error
     return program
+
+
+@contextmanager
+def _loader_quiet() -> Iterator[None]:
+    """Keep the traceback that PyTorch logs of a file that it cannot load: our error says what is wrong."""
+    log = logging.getLogger("torch.export")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

@@ -1,6 +1,6 @@
 """What speaks for a located target: numbers from the network's outputs, before they are weighed.
 
-Legend: B search regions, G grid side, C channels.
+Legend: B search regions, G grid side, P parts of a box, C channels.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.network import LocatedTargets
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -34,8 +35,8 @@ FEATURES = (
 - `spread`: standard deviation of the corners over the box's size, logarithm;
 - `disagreement`: distance between a corner's most probable cell and its expectation over the box's size,
   the larger of the two, `log(x + 0.1)`;
-- `similarity_to_first`: cosine between what is inside the box and what was inside it in frame 0;
-- `similarity_to_recent`: the same with the mean of recent frames that were believed;
+- `similarity_to_first`: likeness of what is inside the box to what was inside it in frame 0;
+- `similarity_to_recent`: the same to the mean of recent frames that were believed;
 - `size_change`: absolute logarithm of the box's size over the last believed one's.
 """
 
@@ -45,8 +46,8 @@ class Known:
     """What is known of a target before a frame is looked at.
 
     Attributes:
-        first: `(C,)` appearance in frame 0.
-        recent: `(C,)` mean appearance in recent frames that were believed.
+        first: `(P, C)` appearance in frame 0.
+        recent: `(P, C)` mean appearance in recent frames that were believed.
         size: sqrt(width x height) of the last believed box, as a share of the crop's side.
     """
 
@@ -55,8 +56,16 @@ class Known:
     size: float
 
 
-def measure_evidence(located: LocatedTargets, known: Sequence[Known]) -> npt.NDArray[np.float64]:
-    """Compute all of `FEATURES` for B located targets: `(B, len(FEATURES))`."""
+def measure_evidence(
+    located: LocatedTargets, known: Sequence[Known], appearance: Appearance
+) -> npt.NDArray[np.float64]:
+    """Compute all of `FEATURES` for B located targets: `(B, len(FEATURES))`.
+
+    Args:
+        located: B targets.
+        known: what is known of each.
+        appearance: what likeness is measured by.
+    """
     boxes = located.boxes_xywh.astype(np.float64)
     sizes = np.sqrt(boxes[:, 2:].clip(min=1e-3).prod(axis=1))  # (B,)
     corners = _Corners(located.corner_scores)
@@ -70,8 +79,8 @@ def measure_evidence(located: LocatedTargets, known: Sequence[Known]) -> npt.NDA
         corners.peak_logit.mean(axis=1),
         np.log(corners.spread.mean(axis=1) / sizes + 1e-3),
         np.log(corners.disagreement.max(axis=1) / sizes + 0.1),
-        cosine(located.embeddings, first),
-        cosine(located.embeddings, recent),
+        appearance.likeness(located.embeddings, first),
+        appearance.likeness(located.embeddings, recent),
         np.abs(np.log(sizes / known_sizes)),
     )
     return np.stack(columns, axis=1).astype(np.float64)
@@ -94,10 +103,3 @@ class _Corners:
         variance = probability @ (cells**2) - mean**2
         self.spread = np.sqrt(variance.sum(axis=-1).clip(min=0))
         self.disagreement = np.linalg.norm(cells[logits.argmax(axis=-1)] - mean, axis=-1)
-
-
-def cosine(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Cosine similarity of `(..., C)` vectors, paired; 0 where one of them is zero."""
-    product = (a * b).sum(axis=-1)
-    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    return np.asarray(product / np.maximum(norms, 1e-12))

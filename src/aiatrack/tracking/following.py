@@ -47,7 +47,7 @@ class Finding:
     Attributes:
         box_xywh: `(4,)` px of the frame, clipped to it.
         score: of the IoU head.
-        embedding: `(C,)` what is inside the box looks like.
+        embedding: `(P, C)` what is inside the box looks like.
         evidence: for a followed target being there, a logit; 0 where it is not weighed.
         recognition: for its being the target wherever it was found, a logit; 0 where it is not weighed.
     """

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,13 @@ class ReferenceMemory:
     Args:
         long_term: handle of frame 0.
         entries: short-term handles, oldest first, that of frame 0 first of all.
-        appearance: `(C,)`, what the target looked like in frame 0.
+        appearance: `(P, C)`, what the target looked like in frame 0.
         capacity: entries kept at most.
         ensemble_size: how many are drawn for every frame.
 
     Attributes:
         long_term: handle of frame 0.
-        appearance: `(C,)`, what the target looked like in frame 0.
+        appearance: `(P, C)`, what the target looked like in frame 0.
     """
 
     def __init__(
@@ -61,13 +62,9 @@ class ReferenceMemory:
 
     def copy(self) -> Self:
         """One that changes on its own; the handles are shared."""
-        return type(self)(
-            self.long_term,
-            self._entries,
-            self.appearance,
-            capacity=self._capacity,
-            ensemble_size=self._ensemble_size,
-        )
+        other = copy(self)
+        other._entries = self._entries.copy()  # the draw is never changed, only drawn anew
+        return other
 
     def add(self, reference: Reference) -> None:
         """Append a reference, dropping the second-oldest where memory is full, and draw the ensemble anew."""

@@ -1,10 +1,11 @@
 """Follow targets from frame to frame, one pass of the network for all (paper, section 3.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import groupby
 from numbers import Integral
-from typing import Any, get_args
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,30 @@ from aiatrack.tracking.saved_state import (
     save_target,
 )
 from aiatrack.tracking.target import FloatArray, Target, TargetId, TrackResult, to_box
+
+_Self = TypeVar("_Self", bound="MultiTracker")
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def _one_at_a_time(
+    method: Callable[Concatenate[_Self, _Arguments], _Result],
+) -> Callable[Concatenate[_Self, _Arguments], _Result]:
+    """Refuse a call while another one, of another thread, is under way: frames have an order."""
+
+    @wraps(method)
+    def alone(self: _Self, /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        # A list, since a lock would stay locked if its caller were interrupted right after taking it.
+        call = object()
+        try:
+            self._calls.append(call)
+            if self._calls[0] is not call:
+                raise TrackingError("two threads use one tracker at once: let them wait for one another")
+            return method(self, *arguments, **named)
+        finally:
+            self._calls.remove(call)
+
+    return alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +114,7 @@ class MultiTracker:
         self._network = network
         self._cropping = network if isinstance(network, CroppingNetwork) else None
         self._color = color
+        self._calls: list[object] = []
         self._targets: dict[TargetId, Target] = {}
         self._frame_shape: tuple[int, ...] = ()
         self._frame_index = 0
@@ -99,6 +125,7 @@ class MultiTracker:
         """Of the targets that are followed, in the order in which they were added."""
         return list(self._targets)
 
+    @_one_at_a_time
     def add(
         self,
         frame: Image,
@@ -141,6 +168,7 @@ class MultiTracker:
         )
         return target_id
 
+    @_one_at_a_time
     def remove(self, id: TargetId) -> None:
         """Let a target go, and its references, but for those that a runtime keeps of its last batch.
 
@@ -153,6 +181,7 @@ class MultiTracker:
             raise TrackingError(f"no target {id!r} is followed; those that are: {known}")
         del self._targets[id], self.latest[id]
 
+    @_one_at_a_time
     def update(self, frame: Image) -> dict[TargetId, TrackResult]:
         """Find every target in the next frame.
 
@@ -166,6 +195,7 @@ class MultiTracker:
 
         Raises:
             FrameError: the frame's type, shape or size is not that of the first one.
+            TrackingError: another thread is in the midst of a call.
         """
         self._check_frame(frame)
         frame_index = self._frame_index + 1 if self._frame_shape else 0
@@ -188,8 +218,9 @@ class MultiTracker:
         for sight in sights:
             first.setdefault(sight.id, sight)
         self._remember([sight for id, sight in first.items() if latest[id].remembered])
-        self._targets, self.latest = targets, latest
-        self._frame_shape, self._frame_index = frame.shape, frame_index
+        # At once: another thread may be saving the state.
+        found = targets, latest, frame.shape, frame_index
+        self._targets, self.latest, self._frame_shape, self._frame_index = found
         return dict(latest)
 
     def state(self) -> TrackerState:
@@ -199,17 +230,24 @@ class MultiTracker:
             TrackingError: the network's runtime cannot save its references.
         """
         network = check_saving(self._network)
-        targets = {id: save_target(target, self.latest[id], network) for id, target in self._targets.items()}
+        # At once: another thread may be in the midst of `update`, which changes nothing in place.
+        targets, latest, frame_shape, frame_index = (
+            self._targets,
+            self.latest,
+            self._frame_shape,
+            self._frame_index,
+        )
         return TrackerState(
             self.settings,
             self._color,
-            self._frame_shape,
-            self._frame_index,
+            frame_shape,
+            frame_index,
             self._next_id,
             probe_network(network),
-            targets,
+            {id: save_target(target, latest[id], network) for id, target in targets.items()},
         )
 
+    @_one_at_a_time
     def resume(self, state: TrackerState) -> Self:
         """Go on from a saved state, as if there had been no break; what was followed before is let go.
 
@@ -237,6 +275,10 @@ class MultiTracker:
         """Let all targets go, as `remove` does; also at the end of a `with`."""
         self._targets.clear()
         self.latest = {}
+
+    def __reduce__(self) -> NoReturn:
+        # Some runtimes' networks cannot be pickled; with the others it would seem to work, at their size.
+        raise TrackingError("a tracker is not pickled: pickle its state() and resume() there")
 
     def __enter__(self) -> Self:
         return self

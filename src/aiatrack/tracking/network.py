@@ -3,7 +3,8 @@
 Every call takes a batch: many targets in one frame cost one call. Handles of references belong to one target
 each, so that a target's references can come and go on their own.
 
-Legend: B batch of crops, S crop side in px, G grid side, C channels, R distinct short-term references.
+Legend: B batch of crops, S crop side in px, G grid side, C channels, P parts of a box, R distinct short-term
+references.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ class Reference(Protocol):
 
     @property
     def embedding(self) -> npt.NDArray[np.float32]:
-        """`(C,)`, what the target looks like; comparable with `LocatedTargets.embeddings`."""
+        """`(P, C)`, what the target looks like; comparable with `LocatedTargets.embeddings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class LocatedTargets:
         boxes_xywh: `(B, 4)` float32, normalised to the crop.
         scores: `(B,)` float32, raw IoU-head output in about [-1, 1].
         corner_scores: `(B, 2, G, G)` float32 logits of the top left and the bottom right corner.
-        embeddings: `(B, C)` float32, what is inside each box looks like.
+        embeddings: `(B, P, C)` float32, what is inside each box looks like, part by part.
     """
 
     boxes_xywh: npt.NDArray[np.float32]

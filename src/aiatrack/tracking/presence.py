@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from aiatrack.config import PresenceCalibration
 from aiatrack.errors import SettingsError
+from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.evidence import FEATURES, Known, measure_evidence
 from aiatrack.tracking.network import LocatedTargets
 
@@ -22,7 +23,7 @@ class PresenceModel:
         calibration: the coefficients.
 
     Raises:
-        SettingsError: the calibration names a feature that there is not.
+        SettingsError: the calibration names a feature that there is not, or a projection that cannot be read.
     """
 
     def __init__(self, calibration: PresenceCalibration) -> None:
@@ -34,6 +35,7 @@ class PresenceModel:
                 f"{', '.join(FEATURES)}"
             )
         self._calibration = calibration
+        self.appearance = Appearance(calibration.projection)
         self._biases = np.array([weighing.bias for weighing in weighings])
         self._weights = np.array(
             [[weighing.weights.get(name, 0.0) for weighing in weighings] for name in FEATURES]
@@ -45,7 +47,7 @@ class PresenceModel:
         The first is for a target that is followed: it is well boxed. The second is for one that was looked
         for anywhere, by frame 0 alone: it is the target.
         """
-        logits = measure_evidence(located, known) @ self._weights + self._biases
+        logits = measure_evidence(located, known, self.appearance) @ self._weights + self._biases
         # A box without area has no inside to measure: not a number, and no target.
         return np.asarray(np.nan_to_num(logits, nan=-CERTAIN).clip(-CERTAIN, CERTAIN))
 

@@ -23,7 +23,7 @@ class SavedTarget:
 
     Attributes:
         box_xywh: `(4,)` last box, px of the frame.
-        appearance: `(C,)` in frame 0.
+        appearance: `(P, C)` in frame 0.
         long_term: of frame 0.
         short_term: of every reference in memory, oldest first.
         watch: what its presence is judged by.
@@ -53,7 +53,7 @@ class TrackerState:
         frame_shape: of its frames; empty before the first.
         frame_index: of the last frame.
         next_id: for the next target without an id of its own.
-        probe: `(C,)` what the network makes of a fixed picture: tells weights apart, whatever they run on.
+        probe: `(P, C)` what the network makes of a fixed picture: tells weights apart, whatever they run on.
         targets: in the order in which they were added.
     """
 
@@ -111,7 +111,7 @@ def check_state(state: object) -> None:
 
 
 def probe_network(network: Network) -> npt.NDArray[np.float32]:
-    """What a network makes of a fixed picture: `(C,)`."""
+    """What a network makes of a fixed picture: `(P, C)`."""
     side = network.crop_size
     ramp = np.arange(side * side * 3, dtype=np.int64).reshape(1, side, side, 3)
     picture: Image = (ramp * 7919 % 251).astype(np.uint8)

@@ -68,7 +68,7 @@ class Watch:
     Attributes:
         believed_xywh: `(4,)` last box in which the target was believed to be, px of the frame.
         followed_xywh: `(4,)` where the paper's tracker found it in the last frame, px of the frame.
-        recent: `(C,)` mean appearance in recent frames in which it was.
+        recent: `(P, C)` mean appearance in recent frames in which it was.
         usual: mean evidence of those frames, a logit.
         carried: evidence of the frames before, a logit.
         state: of the last frame.

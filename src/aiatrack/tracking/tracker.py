@@ -1,7 +1,7 @@
 """Follow one target: the tracker that most programs want."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -73,12 +73,13 @@ class Tracker:
             frame: `(H, W, 3)` uint8, of the size that `start` was given.
 
         Raises:
-            TrackingError: `start` has not been called.
+            TrackingError: `start` has not been called, or another thread is in the midst of a call.
             FrameError: the frame's type, shape or size is not that of the first one.
         """
-        if self._id is None:
+        id = self._id
+        if id is None:
             raise TrackingError("update() was called before start(frame, box): mark the target first")
-        return self._targets.update(frame)[self._id]
+        return self._targets.update(frame)[id]
 
     def state(self) -> TrackerState:
         """All that is known between two frames, without the network: plain arrays, to be pickled.
@@ -110,6 +111,9 @@ class Tracker:
         """Let the target go, as `MultiTracker.remove` does; also at the end of a `with`."""
         self._targets.close()
         self._id = None
+
+    def __reduce__(self) -> NoReturn:
+        self._targets.__reduce__()
 
     def __enter__(self) -> Self:
         return self
