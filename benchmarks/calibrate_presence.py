@@ -1,6 +1,6 @@
 """Fit the coefficients of presence for a model, and write them as a calibration.
 
-    python benchmarks/calibrate_presence.py lite --pack PACK -o src/aiatrack/config/calibrations/lite.yaml
+    python benchmarks/calibrate_presence.py lite --pack PACK --projection lite.safetensors -o lite.yaml
 
 Material: clips of the training pack out of which targets are painted, and films of the synthetic world of
 seeds that nothing is reported on. In every round the tracker follows as the paper does, judged by the

@@ -56,8 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", help="name of a shipped model")
+    parser.add_argument("model", help="name of a shipped model, or a weights file")
     parser.add_argument("--pack", type=Path, help="training pack to gather from")
+    parser.add_argument("--recipe", help="of the samples; that of a shipped model if not given")
     parser.add_argument("--cache", help="where decoded images of the pack are kept")
     parser.add_argument("--gather", type=Path, help="npz file to write embeddings to")
     parser.add_argument("--samples", type=int, default=10_000, help="to gather")
@@ -71,6 +72,9 @@ def main() -> None:
     if options.gather:
         if not options.pack:
             parser.error("--gather needs a --pack to draw from")
+        options.recipe = options.recipe or RECIPES.get(options.model)
+        if not options.recipe:
+            parser.error("--gather needs a --recipe for weights of your own")
         gather(options)
     if options.output:
         parts = [np.load(path) for path in options.gathered or [options.gather]]
@@ -86,7 +90,7 @@ def gather(options: argparse.Namespace) -> None:
     changes = [f"data.sources.0.path={options.pack}", "data.workers=0"]
     changes += [f"data.cache={options.cache}"] if options.cache else []
     batches = build_batches(
-        load_recipe(RECIPES[options.model], changes).data,
+        load_recipe(options.recipe, changes).data,
         batch_size=_BATCH,
         crop_size=settings.network.crop_size,
         search_factor=settings.tracking.search_factor,

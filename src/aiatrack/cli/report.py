@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from aiatrack.cli.results_options import Partial
 from aiatrack.cli.terminal import print_line
 from aiatrack.cli.tracker_names import name_trackers
 from aiatrack.errors import SettingsError
@@ -32,13 +33,7 @@ def report(
     rules: Annotated[
         str | None, typer.Option(help="Rule set for all benchmarks; each one's usual rules if not given.")
     ] = None,
-    partial: Annotated[
-        bool,
-        typer.Option(
-            "--partial",
-            help="Leave out missing or damaged results and annotation, by name, instead of refusing.",
-        ),
-    ] = False,
+    partial: Partial = False,
 ) -> None:
     """Write a report of one or many trackers, by file name as HTML page, Markdown, CSV or LaTeX.
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from aiatrack.cli.results_options import Partial
 from aiatrack.cli.terminal import print_line
 from aiatrack.cli.tracker_names import name_trackers
 from aiatrack.errors import SettingsError
@@ -60,12 +61,6 @@ _Metric = Annotated[str, typer.Option(help=f"What to explain: one of {', '.join(
 _AbsentHits = Annotated[
     AbsentHits, typer.Option(help="Reproduce scorers whose precisions count frames without target as hits.")
 ]
-_Partial = Annotated[
-    bool,
-    typer.Option(
-        "--partial", help="Leave out missing or damaged results and annotation, by name, instead of refusing."
-    ),
-]
 
 
 def score(
@@ -81,7 +76,7 @@ def score(
     metric: _Metric = "success_auc",
     absent_hits: _AbsentHits = AbsentHits.NONE,
     per_sequence: Annotated[bool, typer.Option("--sequences", help="Also list every sequence.")] = False,
-    partial: _Partial = False,
+    partial: Partial = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
 ) -> None:
     """Score a tracker's result files, saying by which rules.

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from aiatrack.cli.results_options import Partial
 from aiatrack.cli.terminal import print_line
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import open_benchmark
@@ -73,13 +74,7 @@ def submit_text(
             min=0, max=1, help="Number of the first pixel in the files read; the benchmark's if not given."
         ),
     ] = None,
-    partial: Annotated[
-        bool,
-        typer.Option(
-            "--partial",
-            help="Leave out missing or damaged results and annotation, by name, instead of refusing.",
-        ),
-    ] = False,
+    partial: Partial = False,
 ) -> None:
     """Rewrite text results in another dialect: delimiter, integers, prefix, first pixel.
 

@@ -1,6 +1,5 @@
 """Write a network as three graphs that run without this package, and check that they still say the same."""
 
-import logging
 import shutil
 import tempfile
 import warnings
@@ -23,7 +22,7 @@ from aiatrack.runtimes.graph_network import Array, GraphRunner
 from aiatrack.runtimes.graphs import build_graph, example_inputs
 from aiatrack.runtimes.opened import run_exported
 from aiatrack.runtimes.signatures import BATCH, ENSEMBLE, EXPORTED, Signature, graph_signatures
-from aiatrack.runtimes.torch_graphs import network_graphs
+from aiatrack.runtimes.torch_graphs import network_graphs, quiet_log
 
 OPSET = 18
 """Of ONNX: the first that has the reductions which PyTorch writes; runtimes know it since 2023."""
@@ -176,15 +175,9 @@ def _write_graphs(network: AiATrack, draft: ExportedNetwork, samples: Samples) -
 @contextmanager
 def _exporters_quiet() -> Iterator[None]:
     """Keep what exporters have to say of their own innards, and of packages that we do not use."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    with quiet_log("torch.onnx"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _write_torch(

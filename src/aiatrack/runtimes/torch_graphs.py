@@ -72,7 +72,8 @@ def exported_torch_graphs(exported: ExportedNetwork) -> TorchGraphs:
 
 def _load_program(path: Path) -> Graph:
     try:
-        with _loader_quiet():
+        # It would log its traceback, where our error says what is wrong.
+        with quiet_log("torch.export"):
             program: Graph = torch.export.load(path).module()
     except Exception as error:  # whatever zip, pickle and PyTorch make of a damaged file
         raise WeightsError(f"PyTorch cannot open {path}: {error}") from error
@@ -80,9 +81,9 @@ def _load_program(path: Path) -> Graph:
 
 
 @contextmanager
-def _loader_quiet() -> Iterator[None]:
-    """Keep the traceback that PyTorch logs of a file that it cannot load: our error says what is wrong."""
-    log = logging.getLogger("torch.export")
+def quiet_log(name: str) -> Iterator[None]:
+    """Let a part of PyTorch log nothing below an error of its own."""
+    log = logging.getLogger(name)
     level = log.level
     log.setLevel(logging.ERROR)
     try:
