@@ -67,9 +67,9 @@ class ScriptedNetwork:
 @pytest.fixture
 def watch_script(tmp_path):
     """A function that follows a script and returns results and network."""
-    (tmp_path / "plain.yaml").write_text(PLAIN)
 
-    def follow(script, **settings):
+    def follow(script, calibration=PLAIN, **settings):
+        (tmp_path / "plain.yaml").write_text(calibration)
         network = ScriptedNetwork(list(script))
         chosen = {
             "min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0, "frames_to_suspect": 0,
@@ -204,6 +204,17 @@ def test_a_suspected_target_is_left_only_for_something_that_surpasses_it(watch_s
     results, _ = watch_script(script, **SUSPECTING)
     assert results[-1].state is TRACKED
     results, _ = watch_script(script, recognition_to_switch=0.4, **SUSPECTING)
+    assert results[-1].state is RECOVERED
+
+
+def test_a_suspected_target_is_left_only_for_something_that_is_well_boxed(watch_script):
+    # Recognised as what is followed would have to be, but with a presence of 0.38.
+    weak, there, again = (CENTRED, -2.0), (FAR, -0.5), (CENTRED, -0.5)
+    lenient = PLAIN + "recognition: {bias: 4, weights: {score: 1.0}}\n"
+    script = [*[[(CENTRED, 4.0)]] * 5, [weak], [weak, there], *[[weak, again, weak, (FAR, -4.0)]] * 2]
+    results, _ = watch_script(script, lenient, **SUSPECTING)
+    assert results[-1].state is UNCERTAIN
+    results, _ = watch_script(script, lenient, min_presence_to_track=0.3, **SUSPECTING)
     assert results[-1].state is RECOVERED
 
 

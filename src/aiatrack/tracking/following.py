@@ -294,12 +294,17 @@ class WatchfulFollowing(JudgingFollowing):
         least = settings.min_recognition_to_recover if followed is None else settings.min_recognition_to_trust
         if watch.candidate_xywh is None or logistic(found.recognition) < least:
             return False
-        if followed is not None and (
-            are_same(found.box_xywh, followed.box_xywh)
-            or found.recognition < followed.recognition + self._settings.recognition_to_switch
-        ):
+        if followed is not None and not self._surpasses(found, followed):
             return False
         return bool(are_same(found.box_xywh, watch.candidate_xywh))
+
+    def _surpasses(self, found: Finding, followed: Finding) -> bool:
+        """Whether something elsewhere is well boxed, and far more likely the target than what is followed."""
+        return (
+            not are_same(found.box_xywh, followed.box_xywh)
+            and logistic(found.evidence) >= self._settings.min_presence_to_track
+            and found.recognition >= followed.recognition + self._settings.recognition_to_switch
+        )
 
     def _is_seen(self, found: Finding) -> bool:
         return logistic(found.evidence) >= self._settings.min_presence_to_recover
