@@ -63,9 +63,9 @@ def test_complexity_counts_by_hand():
     network = build_network(settings).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     none, one, two = (measure_complexity(network, count) for count in (0, 1, 2))
-    # Keys and values of two branches: four 16 x 16 projections of 16 tokens. The embedding of three by three
-    # parts: for each of three, a sum over the four rows of 16 maps of four columns, then over the columns.
-    assert one.remember_macs == 4 * 16 * 16 * 16 + 3 * (4 * 16 * 4 + 3 * 16 * 4)
+    # Keys and values of two branches: four 16 x 16 projections of 16 tokens. The embedding: for each of
+    # nine parts of a box a sum over the tokens.
+    assert one.remember_macs == 4 * 16 * 16 * 16 + 9 * 16 * 16
     # One more reference: 16 queries by 16 keys by 16 channels, for the correlation and for the values.
     assert two.locate_macs - one.locate_macs == 2 * 16 * 16 * 16
     # The first one also brings the short-term branch's query and output projections.

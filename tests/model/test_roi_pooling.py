@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from aiatrack.model import precise_roi_pool
+from aiatrack.model.roi_pooling import pool_tokens
 
 BINS = 4
 BOXES = [
@@ -112,3 +113,15 @@ def test_gradients_in_map_and_box():
         requires_grad=True,
     )
     assert torch.autograd.gradcheck(lambda f, b: precise_roi_pool(f, b, 3), (features, boxes))
+
+
+def test_pooling_of_tokens_is_the_same():
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randn(3, 36, 5, generator=generator)
+    corners = 8 * torch.rand(3, 2, generator=generator) - 1
+    boxes = torch.cat((corners, corners + 4 * torch.rand(3, 2, generator=generator)), dim=1)
+    boxes[2, 2] = boxes[2, 0]  # without area
+    pooled = precise_roi_pool(tokens.transpose(1, 2).unflatten(2, (6, 6)), boxes[:, None], BINS)[:, 0]
+    ours = pool_tokens(tokens, boxes, BINS, grid_size=6)
+    torch.testing.assert_close(ours, pooled.flatten(2).transpose(1, 2), atol=1e-5, rtol=0)
+    assert not ours[2].any() and ours[:2].any()

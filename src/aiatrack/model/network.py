@@ -15,10 +15,10 @@ from aiatrack.config import Backbone, Marking, NetworkSettings
 from aiatrack.config.network import EMBEDDING_BINS
 from aiatrack.model.attention import CorrelationAttention, ProjectedReferences
 from aiatrack.model.efficientnet_lite import EfficientNetLite0
-from aiatrack.model.heads import CornerHead, IoUHead, tokens_to_map
+from aiatrack.model.heads import CornerHead, IoUHead
 from aiatrack.model.positions import cell_padding, sine_positions
 from aiatrack.model.resnet import ResNet50
-from aiatrack.model.roi_pooling import precise_roi_pool
+from aiatrack.model.roi_pooling import pool_tokens
 from aiatrack.model.transformer import Decoder, EncoderLayer
 
 _LEAST_EMBEDDED_SIDE = 0.3
@@ -179,10 +179,9 @@ class AiATrack(nn.Module):
 
     def _embed(self, memory: Memory, boxes_xywh: Tensor) -> Tensor:
         """Mean of the tokens inside each part of a `(B, 4)` box of each, row by row: `(B, P, C)`."""
-        features = tokens_to_map(memory.tokens, self.settings.grid_size)
-        boxes_xyxy = xywh_to_xyxy(_widen(boxes_xywh * self.settings.grid_size))
-        parts = precise_roi_pool(features, boxes_xyxy[:, None], bins=EMBEDDING_BINS)[:, 0]
-        return parts.flatten(2).transpose(1, 2)
+        grid = self.settings.grid_size
+        boxes_xyxy = xywh_to_xyxy(_widen(boxes_xywh * grid))
+        return pool_tokens(memory.tokens, boxes_xyxy, EMBEDDING_BINS, grid)
 
     def _mark(self, tokens: Tensor, inside: Tensor) -> Tensor:
         if self.settings.marking is Marking.EMBEDDING:

@@ -28,6 +28,24 @@ def precise_roi_pool(features: Tensor, boxes_xyxy: Tensor, bins: int) -> Tensor:
     return torch.einsum("bpcyj,bpxj->bpcyx", rows, weights_x)
 
 
+def pool_tokens(tokens: Tensor, boxes_xyxy: Tensor, bins: int, grid_size: int) -> Tensor:
+    """Pool one box of each map as `precise_roi_pool` does, the map as tokens: one product, nothing is turned.
+
+    Args:
+        tokens: `(B, N, C)` of a square map, row by row.
+        boxes_xyxy: `(B, 4)` in cells, anywhere.
+        bins: per side of a box.
+        grid_size: side of the map, cells.
+
+    Returns:
+        `(B, bins^2, C)`, row by row; zero for a box without area.
+    """
+    x1, y1, x2, y2 = boxes_xyxy.unbind(-1)
+    weights_x = _bin_weights(x1, x2, bins, grid_size)[:, None, :, None, :]
+    weights_y = _bin_weights(y1, y2, bins, grid_size)[:, :, None, :, None]
+    return (weights_y * weights_x).flatten(3).flatten(1, 2) @ tokens
+
+
 def _bin_weights(start: Tensor, end: Tensor, bins: int, cells: int) -> Tensor:
     """Mean of each cell's hat over each of the `bins` equal parts of [start, end]: `(..., bins, cells)`."""
     bin_width = (end - start) / bins

@@ -68,7 +68,7 @@ def _read(path: Path) -> tuple[FloatArray, FloatArray]:
         raise SettingsError(f"{path}, which the calibration names, is missing{why_unreachable(path)}")
     try:
         tensors = load_file(path)
-        weight, bias = (tensors[name].astype(np.float64) for name in ("weight", "bias"))
+        weight, bias = (tensors[name].astype(np.float32) for name in ("weight", "bias"))
         if weight.ndim != 2 or bias.shape != weight.shape[:1]:
             raise ValueError(f"weight {weight.shape} and bias {bias.shape} do not belong together")
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
