@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line, step_progress
+from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
+from aiatrack.cli.terminal import print_line, step_progress
 from aiatrack.errors import SettingsError
 
 if TYPE_CHECKING:

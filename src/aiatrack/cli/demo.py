@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
-from aiatrack.cli.terminal import STOPPED_EXIT_CODE, interrupted_by_termination, print_line
+from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
+from aiatrack.cli.terminal import print_line
 
 
 def demo(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
-from aiatrack.cli.terminal import STOPPED_EXIT_CODE, console, interrupted_by_termination
+from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
+from aiatrack.cli.terminal import console
 from aiatrack.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -22,22 +22,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
-
-__all__ = [
-    "STOPPED_EXIT_CODE",
-    "console",
-    "errors",
-    "frame_progress",
-    "give_up_broken_output",
-    "interrupted_by_termination",
-    "prepare_streams",
-    "print_error",
-    "print_line",
-    "step_progress",
-    "warnings_as_lines",
-]
-
 if os.environ.get("COLUMNS", "").isdigit() and not int(os.environ["COLUMNS"]):
     # Rich would print everything into no columns. It reads this whenever a console is made.
     del os.environ["COLUMNS"]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiatrack.cli.terminal import STOPPED_EXIT_CODE, console, interrupted_by_termination, print_line
+from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
+from aiatrack.cli.terminal import console, print_line
 from aiatrack.config import TrainingSettings, load_recipe, recipe_names
 
 if TYPE_CHECKING:

@@ -47,13 +47,14 @@ class Appearance:
         if self._projection is None:
             return np.asarray(embeddings.mean(axis=1))
         weight, bias = self._projection
-        flat = embeddings.reshape(len(embeddings), -1)
+        # In one precision: NumPy would turn the whole weight into the other's for every product.
+        flat = embeddings.astype(np.float32, copy=False).reshape(len(embeddings), -1)
         if flat.shape[1] != weight.shape[1]:
             raise SettingsError(
                 "the calibration is of another network: its projection takes embeddings of "
                 f"{weight.shape[1]} numbers, and these have {flat.shape[1]}"
             )
-        return np.asarray(flat @ weight.T + bias)
+        return np.asarray(flat @ weight.T + bias, np.float64)
 
 
 def cosine(a: FloatArray, b: FloatArray) -> npt.NDArray[np.float64]:
