@@ -9,14 +9,10 @@ from aiatrack.errors import BoxError
 
 XYXY = np.array([[10.0, 20.0, 40.0, 80.0], [0.0, 0.0, 1.0, 1.0], [-5.0, -6.0, 5.0, 6.0]])
 XYWH = np.array([[10.0, 20.0, 30.0, 60.0], [0.0, 0.0, 1.0, 1.0], [-5.0, -6.0, 10.0, 12.0]])
-CXCYWH = np.array([[25.0, 50.0, 30.0, 60.0], [0.5, 0.5, 1.0, 1.0], [0.0, 0.0, 10.0, 12.0]])
 
 CONVERSIONS = [
     (boxes.xywh_to_xyxy, XYWH, XYXY),
     (boxes.xyxy_to_xywh, XYXY, XYWH),
-    (boxes.xyxy_to_cxcywh, XYXY, CXCYWH),
-    (boxes.cxcywh_to_xyxy, CXCYWH, XYXY),
-    (boxes.cxcywh_to_xywh, CXCYWH, XYWH),
 ]
 
 UNIT = (0.0, 0.0, 1.0, 1.0)

@@ -1,7 +1,7 @@
 """Box formats, overlap and checks: pure functions on NumPy arrays and PyTorch tensors alike.
 
-A box is four floats on the last axis: `xywh` (left, top, width, height), `xyxy` (left, top, right, bottom) or
-`cxcywh` (centre, width, height). Pixels or shares of a crop: no function here cares.
+A box is four floats on the last axis: `xywh` (left, top, width, height) or `xyxy` (left, top, right, bottom).
+Pixels or shares of a crop: no function here cares.
 """
 
 import sys
@@ -40,24 +40,6 @@ def xyxy_to_xywh(boxes: Boxes) -> Boxes:
     """Turn `(..., 4)` left, top, right, bottom into left, top, width, height."""
     b: Any = boxes
     return _join(b, b[..., :2], b[..., 2:] - b[..., :2])  # type: ignore[no-any-return]
-
-
-def xyxy_to_cxcywh(boxes: Boxes) -> Boxes:
-    """Turn `(..., 4)` left, top, right, bottom into centre, width, height."""
-    b: Any = boxes
-    return _join(b, (b[..., :2] + b[..., 2:]) / 2, b[..., 2:] - b[..., :2])  # type: ignore[no-any-return]
-
-
-def cxcywh_to_xyxy(boxes: Boxes) -> Boxes:
-    """Turn `(..., 4)` centre, width, height into left, top, right, bottom."""
-    b: Any = boxes
-    return _join(b, b[..., :2] - b[..., 2:] / 2, b[..., :2] + b[..., 2:] / 2)  # type: ignore[no-any-return]
-
-
-def cxcywh_to_xywh(boxes: Boxes) -> Boxes:
-    """Turn `(..., 4)` centre, width, height into left, top, width, height."""
-    b: Any = boxes
-    return _join(b, b[..., :2] - b[..., 2:] / 2, b[..., 2:])  # type: ignore[no-any-return]
 
 
 def box_area(boxes_xyxy: Any) -> Any:

@@ -1,13 +1,18 @@
-"""What image files say before they are decoded: which they are, their order and numbers, parts of a PNG.
+"""What image files say before they are decoded: which they are, order and numbers, size, parts of a PNG.
 
 The same for videos, benchmarks and training data.
 """
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from aiatrack.errors import DataError
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2"}
@@ -15,6 +20,10 @@ IMAGE_SUFFIXES = frozenset(
 """Endings, in lower case, of files that count as images."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG_SIGNATURE = b"\xff\xd8"
+_JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_EXIF_MARKER = 0xE1
+_JPEG_LONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def select_images(paths: Iterable[Path]) -> list[Path]:
@@ -45,6 +54,69 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         content = file.tell()
         yield kind, length
         file.seek(content + length + 4)  # behind the check sum
+
+
+def read_image_size(path: Path, decode: Callable[[Path], npt.NDArray[np.uint8] | None]) -> tuple[int, int]:
+    """Read width and height in pixels of a picture, upright as it is tracked in.
+
+    Args:
+        path: of the picture.
+        decode: gives `(H, W, ...)`, or None for what is no picture; asked where there is no header to read:
+            JPEG and PNG files have one, but EXIF, which may turn the picture, has to be applied.
+
+    Raises:
+        DataError: the file is missing or no picture.
+    """
+    try:
+        with path.open("rb") as file:
+            size = _size_in_header(file)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    if size is not None:
+        return size
+    image = decode(path)
+    if image is None:
+        raise DataError(f"{path} is not a picture that can be read")
+    return image.shape[1], image.shape[0]
+
+
+def _size_in_header(file: BinaryIO) -> tuple[int, int] | None:
+    try:
+        if file.read(2) == _JPEG_SIGNATURE:
+            return _jpeg_size(file)
+        file.seek(0)
+        return _png_size(file)
+    except struct.error:  # cut short: let the decoder say what is wrong
+        return None
+
+
+def _png_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Of the first chunk; none for other files, and if EXIF, which may turn it, comes before the pixels."""
+    size = None
+    for kind, _ in png_chunks(file):
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", file.read(8))
+            size = width, height
+        if kind in (b"eXIf", b"IDAT"):
+            return size if kind == b"IDAT" else None
+    return None
+
+
+def _jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Walk from marker to marker up to the one that starts a frame; none if EXIF is met before it."""
+    while True:
+        mark, kind = struct.unpack(">BB", file.read(2))
+        while kind == 0xFF:  # markers may be padded
+            (kind,) = struct.unpack(">B", file.read(1))
+        if mark != 0xFF or kind == _EXIF_MARKER:
+            return None
+        if kind in _JPEG_LONE_MARKERS:
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        if kind in _JPEG_FRAME_MARKERS:
+            _, height, width = struct.unpack(">BHH", file.read(5))
+            return width, height
+        file.seek(length - 2, 1)
 
 
 def _natural_key(path: Path) -> list[tuple[int, int, str]]:

@@ -6,6 +6,7 @@ such a path counts as nothing there: what needs it later says what is wrong, as 
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 
@@ -24,6 +25,25 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - does not raise
 
 
+def expand_home(path: str | Path) -> Path:
+    """`path` with a leading `~` or `~user` replaced by the home folder, where that is known.
+
+    Elsewhere it is returned as it is: a file may be called `~draft.txt`.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user, or no home folder
+        return Path(path)
+
+
+def user_cache() -> Path | None:
+    """This package's folder in the user's cache, which need not exist yet; None where there is no home."""
+    try:
+        return _user_caches() / "aiatrack"
+    except RuntimeError:  # of `Path.home`
+        return None
+
+
 def why_unreachable(path: Path) -> str:
     """Why `path` cannot be asked about, such as ` (Permission denied)`, to go behind it in a message.
 
@@ -36,3 +56,11 @@ def why_unreachable(path: Path) -> str:
     except ValueError as error:  # a null character
         return f" ({error})"
     return ""
+
+
+def _user_caches() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -5,6 +5,7 @@ Pixel (0, 0) of a frame is the number of its sequence; pixel (0, 1) is 255 in th
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -76,6 +77,16 @@ class KilledOnceOn1(Drift):
         started = Path(os.environ[LOG]).read_text().split("\n").count("start 1")
         if self.number == 1 and started == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().update(frame)
+
+
+class LeavesAThreadOn1(Drift):
+    """Crashes in sequence 1 while a thread that Python waits for still runs."""
+
+    def update(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+        if self.number == 1:
+            threading.Thread(target=time.sleep, args=(30,)).start()
+            raise ZeroDivisionError("cannot follow sequence one")
         return super().update(frame)
 
 

@@ -150,12 +150,12 @@ def test_got10k_names_a_frame_that_is_missing_in_between(tmp_path: Path):
 
 def test_test_splits_annotate_frame_0_alone_and_order_frames_by_number(tmp_path: Path):
     put(tmp_path / "TEST" / "anno" / "abc_0.txt", "1,2,3,4\n")
-    put_frames(tmp_path / "TEST" / "frames" / "abc_0", ["0.jpg", "10.jpg", "9.jpg"])
+    put_frames(tmp_path / "TEST" / "frames" / "abc_0", [f"{number}.jpg" for number in range(10, -1, -1)])
     sequence = only(open_benchmark("trackingnet", tmp_path), "abc_0")
-    assert [path.stem for path in sequence.frame_paths] == ["0", "9", "10"]
+    assert [path.stem for path in sequence.frame_paths] == [str(number) for number in range(11)]
     annotation = sequence.read_annotation()
-    assert len(annotation) == 3
-    assert annotation.visible.tolist() == [True, False, False]
+    assert len(annotation) == 11
+    assert annotation.visible.tolist() == [True, *[False] * 10]
 
 
 def test_tnl2k_reads_imgs_and_flags(tmp_path: Path):

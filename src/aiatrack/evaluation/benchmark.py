@@ -7,8 +7,9 @@ from pathlib import Path
 from aiatrack.errors import AiATrackError, DataError, SettingsError
 from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription, load_description
-from aiatrack.evaluation.image_size import read_image_size
 from aiatrack.evaluation.layouts import LAYOUTS, FlatLayout, Layout
+from aiatrack.evaluation.pictures import read_picture
+from aiatrack.image_files import read_image_size
 from aiatrack.paths import exists, is_file, is_folder, why_unreachable
 
 
@@ -46,7 +47,7 @@ class BenchmarkSequence:
         if annotation.image_size is not None or not self.frame_paths:
             return annotation
         try:
-            return replace(annotation, image_size=read_image_size(self.frame_paths[0]))
+            return replace(annotation, image_size=read_image_size(self.frame_paths[0], read_picture))
         except DataError:
             # A bad picture does not spoil boxes; rules that clip to the image say that its size is not known.
             return annotation
@@ -101,8 +102,7 @@ def open_benchmark(name: str, root: Path) -> Benchmark:
     Args:
         name: a name of `benchmark_names`, such as `otb100`.
         root: the folder in the benchmark's own layout, or one of flat annotation files (`NAME.txt`); either
-            may
-            also lie in a subfolder called after the benchmark.
+            may also lie in a subfolder called after the benchmark.
 
     Raises:
         SettingsError: there is no benchmark of that name, or a sequence cannot be called after its folder.

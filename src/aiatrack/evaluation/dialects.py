@@ -75,8 +75,7 @@ def write_results(
 
     Args:
         boxes: `(T, 4)` xywh by sequence name, pixels counted from 0 (or in the benchmark's own count with a
-            dialect
-            whose `first_pixel` is 0).
+            dialect whose `first_pixel` is 0).
         folder: made if need be.
         dialect: how to write.
         prefix: of the benchmark, used where the dialect wants one.

@@ -13,11 +13,11 @@ _SHOWN = 60
 """Characters of a faulty line that a message repeats."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, may_be_empty: bool = False) -> str:
     """Read a small text file; a byte-order mark and Windows line ends disappear.
 
     Raises:
-        DataError: missing, unreadable, not text, or empty.
+        DataError: missing, unreadable, not text, or empty unless it may be.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not a text file (UTF-8): {error.reason} at byte {error.start}") from error
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
-    if not text:
+    if not (text or may_be_empty):
         raise DataError(f"{path} is empty: one row of numbers a frame was expected")
     return text
 

@@ -1,4 +1,4 @@
-"""Archives that the GOT-10k and TrackingNet servers take, checked before they are written and after."""
+"""Archives that the GOT-10k and TrackingNet servers take, checked before they are written."""
 
 import zipfile
 from collections.abc import Callable, Mapping
@@ -136,7 +136,7 @@ def _checked(path: Path, frames: int, sequence: BenchmarkSequence) -> FloatArray
 
 
 def _times(path: Path, frames: int, runs: int) -> str:
-    """Seconds a frame, a column a run; both one column for all and a column a run are read."""
+    """Seconds a frame: a row a frame with a column a run, or, of one run, numbers in rows of any length."""
     if not is_file(path):
         raise DataError(f"no times: {path.name} with seconds a frame was expected")
     seconds = read_number_rows(path) if runs > 1 else read_numbers(path)[:, None]

@@ -11,7 +11,7 @@ from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.images import read_image
 from aiatrack.data.reachable import check_reachable
 from aiatrack.errors import DataError
-from aiatrack.image_files import select_images
+from aiatrack.image_files import read_image_size, select_images
 from aiatrack.paths import is_file
 
 _LEAST, _LARGEST = -0.1, 1.1
@@ -67,10 +67,10 @@ def _pose_numbers(path: Path) -> int | None:
 def _read_still(image: Path, labels: Path, name: str, pose_numbers: int | None) -> Clip | str:
     if not is_file(labels):
         return f"{labels}: missing; {image.name} is left out"
-    pixels = read_image(image)
-    if pixels is None:
-        return f"{image}: not an image"
-    sides = np.array(pixels.shape[1::-1], dtype=np.float64)
+    try:
+        sides = np.array(read_image_size(image, read_image), dtype=np.float64)
+    except DataError as error:
+        return str(error)
     tracks = []
     try:
         lines = labels.read_text(encoding="utf-8-sig", errors="replace").splitlines()

@@ -1,6 +1,7 @@
 """DAVIS: indexed masks as annotation; every object of a film is a sequence of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
 from aiatrack.evaluation.number_files import read_text
+from aiatrack.evaluation.pictures import read_picture
+from aiatrack.image_files import png_chunks
 from aiatrack.paths import is_file
 
 _ABSENT = (np.nan,) * 4
@@ -70,18 +73,38 @@ def _describe(film: str, target: int) -> SequenceDescription:
     )
 
 
-def _read_mask(path: Path) -> npt.NDArray[np.int64]:
-    """Object numbers, `(H, W)`; OpenCV spreads a palette into colours, so they are got back from those."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
+def _read_mask(path: Path) -> npt.NDArray[Any]:
+    """Object numbers, `(H, W)`: indices of a PNG with a palette, else grey levels, else of VOC's colours.
+
+    Raises:
+        DataError: the file is missing, damaged or no image.
+    """
+    mask = _read_indices(path) if _has_palette(path) else read_picture(path, cv2.IMREAD_UNCHANGED)
+    if mask is None:
         raise DataError(f"cannot read mask {path}: a PNG image was expected")
-    if image.ndim == 2:
-        return image.astype(np.int64)
-    return _palette_index(image[..., :3].astype(np.int64))
+    return mask if mask.ndim == 2 else _voc_index(mask[..., :3].astype(np.int64))
 
 
-def _palette_index(colours_bgr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Invert the colour map of VOC and DAVIS: each channel holds every third bit of the index."""
+def _read_indices(path: Path) -> npt.NDArray[Any] | None:
+    # Imported where it is needed: the room of training data brings PyTorch, which scoring does without.
+    from aiatrack.data.masks import read_mask
+
+    return read_mask(path)
+
+
+def _has_palette(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return any(kind == b"IHDR" and file.read(10)[9:] == b"\x03" for kind, _ in png_chunks(file))
+    except OSError:
+        return False
+
+
+def _voc_index(colours_bgr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Invert the colour map of VOC and DAVIS: each channel holds every third bit of the index.
+
+    Copies that were saved without their palette have nothing but its colours.
+    """
     index = np.zeros(colours_bgr.shape[:2], np.int64)
     for channel, shift in ((2, 0), (1, 1), (0, 2)):
         plane = colours_bgr[..., channel]

@@ -58,10 +58,14 @@ class FolderLayout:
         if not is_file(path):
             return ()
         try:
-            listed = json.loads(read_text(path)).get("attributes", ())
+            listed = json.loads(read_text(path)).get("attributes", [])
         except (json.JSONDecodeError, AttributeError) as error:
             raise DataError(f"{path} is not a JSON object: {error}") from error
-        return tuple(str(attribute) for attribute in listed)
+        if not isinstance(listed, list) or not all(isinstance(attribute, str) for attribute in listed):
+            raise DataError(
+                f'{path}: attributes must be a list of texts, such as ["fast motion"]; got {listed!r:.80}'
+            )
+        return tuple(listed)
 
 
 TNL2K_ATTRIBUTES = (

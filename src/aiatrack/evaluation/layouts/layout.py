@@ -58,7 +58,7 @@ def list_numbered_images(folder: Path, first: int, last: int | None = None) -> t
     A frame that is not there keeps its place: without it, later ones would shift against the boxes.
 
     Args:
-        folder: of the frames, the first of them number 1.
+        folder: of the frames, the first of them number 1, or 0 where that is wanted.
         first: number of the first frame wanted.
         last: number of the last frame wanted; the highest that is there if None.
 
@@ -68,7 +68,7 @@ def list_numbered_images(folder: Path, first: int, last: int | None = None) -> t
     frames = list_images(folder)
     numbered = _by_number(frames)
     if not numbered:
-        return frames[first - 1 : last]
+        return frames[max(first - 1, 0) : last]
     numbers = range(first, (max(numbered) if last is None else last) + 1)
     return tuple(numbered.get(number) or _numbered_like(frames[0], number) for number in numbers)
 
@@ -82,6 +82,14 @@ def _by_number(frames: tuple[Path, ...]) -> dict[int, Path]:
 def _numbered_like(frame: Path, number: int) -> Path:
     digits = len(frame.stem) - len(frame.stem.rstrip("0123456789"))
     return frame.with_name(f"{frame.stem[:-digits]}{number:0{digits}d}{frame.suffix}")
+
+
+def time_of_change(path: Path) -> int:
+    """When a file was written last, ns, to know it again by; 0 if it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def check_name(name: str, path: Path) -> str:

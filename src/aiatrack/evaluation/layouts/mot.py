@@ -1,6 +1,7 @@
 """MOTChallenge: many targets in one film; every target is a sequence of its own."""
 
 import configparser
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,12 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_numbered_images
+from aiatrack.evaluation.layouts.layout import (
+    check_name,
+    list_folders,
+    list_numbered_images,
+    time_of_change,
+)
 from aiatrack.evaluation.number_files import read_number_rows, read_text
 from aiatrack.paths import is_file
 
@@ -42,7 +48,7 @@ class MotLayout:
     def read_annotation(self, root: Path, sequence: SequenceDescription) -> Annotation:
         """See `Layout`."""
         path = self.annotation_path(root, sequence)
-        rows = _considered(path)
+        rows = _considered(path, time_of_change(path))
         rows = rows[rows[:, _TARGET] == sequence.target]
         if sequence.last is None or not len(rows):
             raise DataError(f"{path}: target {sequence.target} has no rows")
@@ -53,7 +59,9 @@ class MotLayout:
         )
 
 
-def _considered(path: Path) -> FloatArray:
+@lru_cache(maxsize=4)
+def _considered(path: Path, _modified: int) -> FloatArray:
+    """Rows that count, of all targets; read once for each state of the file, and not to be written to."""
     rows = read_number_rows(path)
     if rows.shape[1] < 6 or not (rows[:, _FRAME] >= 1).all():
         raise DataError(f"{path}: rows frame,id,x,y,w,h,... with frames from 1 were expected")
@@ -62,7 +70,8 @@ def _considered(path: Path) -> FloatArray:
 
 def _targets(film: Path) -> list[SequenceDescription]:
     name = check_name(film.name, film)
-    rows = _considered(film / "gt" / "gt.txt")
+    path = film / "gt" / "gt.txt"
+    rows = _considered(path, time_of_change(path))
     entries = []
     for target in np.unique(rows[:, _TARGET]).astype(int).tolist():
         frames = rows[rows[:, _TARGET] == target, _FRAME].astype(int)

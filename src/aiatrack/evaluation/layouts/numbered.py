@@ -8,7 +8,7 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
 from aiatrack.paths import is_file, is_folder
 
 UAV_ATTRIBUTES = (
@@ -85,7 +85,7 @@ class OtbLayout:
         path = root / Path(sequence.frames).parent / "attrs.txt"
         if not is_file(path):
             return ()
-        return tuple(part.strip() for part in path.read_text(encoding="utf-8-sig").split(",") if part.strip())
+        return tuple(part.strip() for part in read_text(path, may_be_empty=True).split(",") if part.strip())
 
 
 class UavLayout(OtbLayout):

@@ -7,7 +7,7 @@ import numpy as np
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import check_name, list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_numbered_images
 from aiatrack.evaluation.number_files import read_number_rows
 from aiatrack.paths import is_folder
 
@@ -35,8 +35,8 @@ class TrackingNetLayout:
         )
 
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
-        """See `Layout`. Names are plain numbers, ordered as such."""
-        return list_images(root / sequence.frames)
+        """See `Layout`: by the numbers of their names, from 0 to the last that is there."""
+        return list_numbered_images(root / sequence.frames, first=0)
 
     def annotation_path(self, root: Path, sequence: SequenceDescription) -> Path:
         """See `Layout`."""

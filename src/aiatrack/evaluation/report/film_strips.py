@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.entry import Entry
+from aiatrack.evaluation.pictures import read_picture
 from aiatrack.evaluation.report.charts import colour_of
 
 Picture = npt.NDArray[np.uint8]
@@ -55,7 +56,7 @@ def build_film_strip(entries: Sequence[Entry], sequence: str, frames: int = FRAM
 def _draw_frame(
     path: Path, truth: FloatArray, boxes: Sequence[FloatArray | None], index: int
 ) -> Picture | None:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = read_picture(path)
     if image is None:
         return None
     scale = _WIDTH / image.shape[1]

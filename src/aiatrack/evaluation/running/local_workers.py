@@ -19,6 +19,7 @@ from aiatrack.evaluation.running.tracker import TrackerFactory
 from aiatrack.evaluation.running.worker import SequenceWorker, describe_crash
 
 _PATIENCE_S = 5.0
+"""How long a worker may take to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,7 @@ class LocalWorkers:
             if seat.assignment is not None:
                 seat.process.terminate()
         for seat in seats:
-            seat.process.join(_PATIENCE_S)
-            if seat.process.is_alive():
-                seat.process.kill()
-                seat.process.join()
+            _wait_for_end(seat.process)
 
     @property
     def size(self) -> int:
@@ -132,7 +130,7 @@ class LocalWorkers:
         elif isinstance(message, Crashed):
             # What a crash leaves behind, on a GPU above all, is not to be trusted: the process ends itself.
             self._seats[number] = None
-            seat.process.join()
+            _wait_for_end(seat.process)
         return message
 
 
@@ -143,8 +141,16 @@ class _Seat:
     assignment: Assignment | None = None
 
 
+def _wait_for_end(process: BaseProcess) -> None:
+    """Wait until a process has ended; one that threads of a foreign tracker keep alive is killed."""
+    process.join(_PATIENCE_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
 def _describe_end(process: BaseProcess) -> str:
-    process.join()
+    _wait_for_end(process)
     code = process.exitcode or 0
     if code < 0:
         return f"its worker process was killed ({signal.Signals(-code).name})"
