@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from aiatrack.api.training import open_training_run
-from aiatrack.config import TrackingSettings, TrainingSettings, load_preset, load_recipe
+from aiatrack.config import TrackingSettings, TrainingSettings, load_recipe
 from aiatrack.data import SampleBatch, build_batches
 from aiatrack.evaluation import open_benchmark, read_annotations
 from aiatrack.evaluation.running import validate_tracker
@@ -142,7 +142,7 @@ class Jury:
 
 def kept_samples(settings: TrainingSettings) -> list[SampleBatch]:
     """The same for every run, from clips kept from training."""
-    model = load_preset(settings.model)
+    model = settings.model_settings()
     batches = build_batches(
         settings.data,
         batch_size=settings.batch_size,
@@ -168,7 +168,7 @@ def _without_small_sources(pack: Path) -> list[str]:
     small = [
         path.stem
         for path in sorted(pack.glob("*.jsonl"))
-        if len(path.read_text().splitlines()) < SMALL_SOURCE_IMAGES
+        if len(path.read_text(encoding="utf-8").splitlines()) < SMALL_SOURCE_IMAGES
     ]
     return [f"data.sources.0.weights.{name}=0" for name in small]
 

@@ -11,6 +11,7 @@ measured; `--network eager` runs a tiny network with random weights, for fewer f
 """
 
 import argparse
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +27,6 @@ from aiatrack.tracking import LocatedTargets, MultiTracker, Network, ReferenceSe
 FloatArray = npt.NDArray[np.float32]
 
 _FRAMES_BETWEEN_CHANGES = 25
-_PAGE_BYTES = 4096
 
 
 def main() -> None:
@@ -68,7 +68,6 @@ def _play(
     times = []
     for index in range(count):
         frame = next(frames)
-        started = time.process_time()
         started = time.process_time()
         tracker.update(frame.image)
         times.append(time.process_time() - started)
@@ -155,7 +154,7 @@ def open_tiny_network() -> Network:
 def _resident_mb() -> float:
     """Resident memory of this process, MB (Linux)."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * _PAGE_BYTES / 1e6
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 if __name__ == "__main__":

@@ -44,3 +44,9 @@ def test_a_source_without_anything_usable_is_named_with_the_reason(run, here):
     assert outcome.code == 9
     assert "nothing usable in huge (none of its 1 boxes can be followed" in outcome.err
     assert "good" not in outcome.err
+
+
+def test_a_recipe_without_a_name_is_none(run, here):
+    outcome = run("data", "check", "--recipe=")
+    assert outcome.code == 2
+    assert "there is no recipe ''" in outcome.err

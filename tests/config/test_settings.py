@@ -1,17 +1,24 @@
 """Settings: frozen, checked when built, presets and benchmark tables by hand."""
 
+import math
+
 import pytest
 
 from aiatrack.config import (
+    AppearanceSettings,
     Backbone,
+    DataSettings,
     ModelSettings,
     NetworkSettings,
+    PasteSettings,
+    SourceSettings,
     TrackingSettings,
     benchmark_tracking,
     load_preset,
     preset_names,
     read_yaml_settings,
 )
+from aiatrack.config.training import LogSettings, LossSettings, OptimizerSettings
 from aiatrack.errors import SettingsError
 
 
@@ -147,3 +154,42 @@ def test_yaml_files(tmp_path):
     path.write_text("!!python/object/apply:os.system ['true']\n")
     with pytest.raises(SettingsError, match="not a YAML"):
         read_yaml_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "good", "bad"),
+    [
+        (DataSettings, "region_size", (0.1, 1.5), [(0, 0.5), (-1, 0.5), (0.5, 0.1), (0.1, math.inf)]),
+        (DataSettings, "box_share", (0, 1), [(-0.1, 0.5), (0.5, 1.5), (0.5, 0.1), (0.2, 0.2)]),
+        (PasteSettings, "size_range", (0.5, 0.5), [(0, 0.5), (0.5, 0.1), (math.nan, 0.5)]),
+        (PasteSettings, "occluded_share", (0, 1), [(-0.1, 0.5), (0.1, 1.1), (0.5, 0.1)]),
+        (AppearanceSettings, "compression_quality", (1, 100), [(-50, 300), (0, 50), (10, 101), (70, 15)]),
+    ],
+)
+def test_ranges_of_the_data_rise_within_what_can_be(settings, field, good, bad):
+    assert getattr(settings(**{field: good}), field) == good
+    for pair in bad:
+        with pytest.raises(SettingsError, match=rf"{field}: must be two rising numbers"):
+            settings(**{field: pair})
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        (OptimizerSettings, "learning_rate"),
+        (OptimizerSettings, "weight_decay"),
+        (LossSettings, "largest"),
+        (LogSettings, "checkpoint_every_minutes"),
+        (DataSettings, "still_share"),
+        (PasteSettings, "travel"),
+    ],
+)
+def test_settings_of_training_are_finite(settings, field, value):
+    with pytest.raises(SettingsError, match=rf"{field}: Input should be"):
+        settings(**{field: value})
+
+
+def test_weights_of_sources_are_finite():
+    with pytest.raises(SettingsError, match=r"weights\.own: Input should be a finite number"):
+        SourceSettings(path="own", weights={"own": math.inf})

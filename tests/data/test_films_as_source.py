@@ -40,7 +40,7 @@ def test_boxes_are_those_of_the_masks(tmp_path: Path) -> None:
 def test_films_are_rendered_once(tmp_path: Path) -> None:
     first = _write(tmp_path, 2)
     told: list[int] = []
-    marked = tmp_path / "film-0-00001" / "0004.webp"
+    marked = tmp_path / "film-0-00001-96x72x12" / "0004.webp"
     before = marked.stat().st_mtime_ns
     assert _write(tmp_path, 2, progress=lambda name, done, count: told.append(done)) == first
     assert told == []
@@ -54,3 +54,26 @@ def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="choose another folder"):
         _write(tmp_path / "file", 1)
+
+
+def test_films_of_other_sizes_and_lengths_do_not_overwrite_one_another(tmp_path: Path) -> None:
+    first = _write(tmp_path, 1)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.webp")}
+    others = [
+        write_synthetic_source(tmp_path, films=1, size=(64, 48), frames=12, frame_step=4),
+        write_synthetic_source(tmp_path, films=1, size=(96, 72), frames=8, frame_step=4),
+    ]
+    assert all(path.read_bytes() == content for path, content in before.items())
+    clips = [read_json_lines(path).clips[0] for path in (first, *others)]
+    shapes = [cv2.imread(str(clip.images[0])).shape[:2] for clip in clips]
+    assert shapes == [(72, 96), (48, 64), (72, 96)]
+    # One name: a film is for training or for validation whatever its size.
+    assert len({clip.name for clip in clips}) == 1
+
+
+def test_images_are_written_without_opencv_opening_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows it cannot open one whose name is not ASCII."""
+    monkeypatch.setattr(cv2, "imwrite", lambda *_: False)
+    assert read_json_lines(_write(tmp_path / "Фильмы", 1)).clips

@@ -13,7 +13,8 @@ from aiatrack.data.images import read_image
 from aiatrack.data.masks import read_mask
 from aiatrack.data.readers import read_json_lines, read_yolo
 from aiatrack.data.store import build_store
-from aiatrack.evaluation.image_size import read_image_size
+from aiatrack.errors import DataError
+from aiatrack.image_files import read_image_size
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -44,7 +45,7 @@ def test_images_are_read_upright_as_the_tracker_sees_them(
     upright = cv2.imread(str(path), cv2.IMREAD_COLOR)
     assert upright is not None
     assert (image == upright[..., ::-1]).all()
-    assert read_image_size(path) == (upright.shape[1], upright.shape[0])
+    assert read_image_size(path, read_image) == (upright.shape[1], upright.shape[0])
 
 
 def test_transparency_is_kept(tmp_path: Path) -> None:
@@ -138,3 +139,45 @@ def test_palette_masks_give_outlines(tmp_path: Path) -> None:
     _, index = build_store(read_json_lines(tmp_path / "own.jsonl"), tmp_path / "cache")
     assert index.outline_start[1] == 0
     assert index.outline_start[2] > 8
+
+
+def test_yolo_images_are_not_decoded_for_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name in ("a.png", "b.jpg"):
+        cv2.imwrite(str(tmp_path / "images" / name), np.zeros((40, 60, 3), dtype=np.uint8))
+        (tmp_path / "labels" / name).with_suffix(".txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    monkeypatch.setattr(cv2, "imdecode", None)
+    clips = read_yolo(tmp_path).clips
+    assert [clip.tracks[0].boxes_xywh.tolist() for clip in clips] == [[[15, 10, 30, 20]]] * 2
+
+
+def test_what_has_no_header_to_read_is_decoded_for_its_size(tmp_path: Path) -> None:
+    for name in ("a.bmp", "b.webp"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((40, 60, 3), dtype=np.uint8))
+        assert read_image_size(tmp_path / name, read_image) == (60, 40)
+    _save_turned(tmp_path / "c.png", _picture(), 6)
+    assert read_image_size(tmp_path / "c.png", read_image) == (40, 60)
+    for content in (b"", b"nothing", b"\xff\xd8\xff"):
+        (tmp_path / "d.jpg").write_bytes(content)
+        with pytest.raises(DataError, match=r"d\.jpg"):
+            read_image_size(tmp_path / "d.jpg", read_image)
+    with pytest.raises(DataError, match=r"missing\.jpg"):
+        read_image_size(tmp_path / "missing.jpg", read_image)
+
+
+def test_masks_are_read_without_opencv_opening_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows it cannot open one whose name is not ASCII."""
+    values = np.zeros((40, 60), dtype=np.uint8)
+    values[:10, :20] = 1
+    Image.fromarray(values).save(tmp_path / "Маска.png")
+    palette = Image.fromarray(values)
+    palette.putpalette([0, 0, 0, 128, 0, 0])
+    palette.save(tmp_path / "Палитра.png")
+    monkeypatch.setattr(cv2, "imread", lambda *_: None)
+    for name in ("Маска.png", "Палитра.png"):
+        mask = read_mask(tmp_path / name)
+        assert mask is not None
+        assert (mask == values).all()

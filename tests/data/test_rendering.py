@@ -212,3 +212,26 @@ def test_what_cannot_be_compiled_runs_as_it_is() -> None:
 
     doubled = _fuse(lambda x: x * 2, backend=refuse)
     assert torch.equal(doubled(torch.arange(3)), torch.tensor([0, 2, 4]))
+
+
+class _OneImage:
+    """A bank of a single image, as unpacked sources give it."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+
+    def read(self, image: int) -> np.ndarray:
+        return self.pixels
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_an_image_with_transparency_underneath_is_drawn_by_its_colours(samples: int) -> None:
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 255, (60, 80, 4), dtype=np.uint8)
+    colour = np.hstack((0.9 * np.eye(3), np.full((3, 1), 12.0))).astype(np.float32)
+    view = ViewPlan(0, np.eye(3), np.array([0.2, 0.2, 0.5, 0.5]), samples, colour=colour, quality=80)
+    crops = np.empty((2, 32, 32, 3), dtype=np.uint8)
+    padding = np.empty((2, 32, 32), dtype=np.bool_)
+    for place, image in enumerate((pixels, np.ascontiguousarray(pixels[..., :3]))):
+        render_views([view], _OneImage(image), 32, crops[place : place + 1], padding[place : place + 1])
+    assert (crops[0] == crops[1]).all()

@@ -1,6 +1,7 @@
 """Runs as the command line opens them: recipe, data on disk, validation by tracking."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from training_samples import tiny_settings
 from aiatrack.api.training import open_training_run, plan_training_run
 from aiatrack.config import load_recipe
 from aiatrack.data import DataWarning, validation_clips
-from aiatrack.errors import DataError, SettingsError
+from aiatrack.errors import DataError, SettingsError, TrainingError
 from aiatrack.training import TrainingWarning
 
 
@@ -139,3 +140,18 @@ def test_a_yolo_data_yaml_is_a_source(tmp_path):
 def test_fine_tuning_on_coco_as_the_manual_says():
     settings = load_recipe("finetune", ["data.sources.0.path=mine.json", "data.sources.0.layout=coco"])
     assert settings.data.sources[0].layout.value == "coco"
+
+
+def test_a_run_of_which_only_the_best_is_left_is_not_resumed(tmp_path):
+    settings = _settings(tmp_path / "cache", _write_source(tmp_path, clips=4))
+    open_training_run(settings, tmp_path / "run").run()
+    for path in (tmp_path / "run" / "checkpoints").glob("step_*.pt"):
+        path.unlink()
+    assert (tmp_path / "run" / "checkpoints" / "best.pt").is_file()
+    with pytest.raises(TrainingError, match=r"best\.pt alone.*--init .*best\.safetensors") as caught:
+        open_training_run(settings, tmp_path / "run", resume=True)
+    with pytest.raises(TrainingError, match="holds a run already"):
+        open_training_run(settings, tmp_path / "run")
+    weights = re.search(r"--init (\S+safetensors)", str(caught.value))[1]
+    again = open_training_run(settings.replace(init=weights), tmp_path / "again")
+    assert again.run().steps == 2

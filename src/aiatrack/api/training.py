@@ -17,7 +17,7 @@ from aiatrack.api.networks import find_weights
 from aiatrack.atomic_files import replace_file, write_text
 from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
-from aiatrack.data import SampleBatch, ValidationClip, validation_clips
+from aiatrack.data import SampleBatch, ValidationClip, check_sources, validation_clips
 from aiatrack.errors import OutputError, SettingsError, TrainingError
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
@@ -57,12 +57,14 @@ def open_training_run(
         observers: told of what happens, besides the logs.
 
     Raises:
-        TrainingError: `resume` without a checkpoint, or a folder with checkpoints without `resume`.
+        TrainingError: `resume` without a checkpoint, or from one beyond the last step of the settings; or a
+            folder with checkpoints without `resume`.
         DataError: a source cannot be read, or a clip for validation cannot be tracked.
         OutputError: the folder cannot be written.
         AiATrackError: whatever is wrong with the settings, the weights to start from, or a package missing.
     """
     _check_best_metric(settings)
+    check_sources(settings.data)
     _check_folder(folder, resume=resume)
     network = build_initial_network(_with_packaged_weights(settings))
     logs: list[Observer] = [
@@ -90,6 +92,7 @@ def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
         AiATrackError: as `open_training_run`.
     """
     _check_best_metric(settings)
+    check_sources(settings.data)
     network = build_initial_network(_with_packaged_weights(settings))
     return plan_training(settings, network, CorpusStream(settings))
 
@@ -185,6 +188,11 @@ def _check_folder(folder: Path, *, resume: bool) -> None:
         raise TrainingError(f"{folder} holds a run already: go on with --resume, or choose another folder")
     if resume and not has_checkpoints:
         raise TrainingError(f"there is no checkpoint in {folder} to resume from: leave out --resume to start")
+    if resume and not any(checkpoints.glob("step_*.pt")):
+        raise TrainingError(
+            f"{checkpoints} holds best.pt alone, and a run is resumed from step_*.pt: start another one in "
+            f"another folder, from its weights, with --init {folder / 'best.safetensors'}"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

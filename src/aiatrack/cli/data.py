@@ -48,7 +48,7 @@ def check(
 
     if (path is None) == (recipe is None):
         raise SettingsError("say what to check: either a PATH or --recipe")
-    settings = load_recipe(recipe).data if recipe else None
+    settings = None if recipe is None else load_recipe(recipe).data
     sources = (
         settings.sources if settings else (SourceSettings(path=Path(str(path)), layout=layout, split=split),)
     )

@@ -2,11 +2,38 @@
 
 from enum import Enum
 from pathlib import Path
+from typing import Annotated, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from aiatrack.config.frozen import FrozenSettings
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _rising(least: float, most: float, *, apart: bool = False) -> AfterValidator:
+    """Refuse two numbers that do not rise, or leave [`least`, `most`]; `apart` refuses equal ones as well."""
+
+    def check(pair: tuple[_Number, _Number]) -> tuple[_Number, _Number]:
+        low, high = pair
+        if not least <= low <= high <= most or (apart and low == high):
+            raise ValueError(f"must be two rising numbers in [{least:g}, {most:g}], got {pair}")
+        return pair
+
+    return AfterValidator(check)
+
+
+_LEAST_SIZE, _LARGEST_SIZE = 1e-3, 100.0
+"""Sizes over an image's side are drawn by their logarithms, and so cannot be 0."""
+_Bound = Annotated[float, Field(allow_inf_nan=True)]
+"""One of two rising numbers: what is not finite is refused together with the other, by `_rising`."""
+
+
+class FiniteSettings(FrozenSettings):
+    """Settings whose numbers are finite: with one that is not, a run ends well and is worth nothing."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Layout(str, Enum):
@@ -21,7 +48,7 @@ class Layout(str, Enum):
     MOT_CHALLENGE = "mot_challenge"
 
 
-class SourceSettings(FrozenSettings):
+class SourceSettings(FiniteSettings):
     """One source of annotated images or video."""
 
     layout: Layout = Layout.JSON_LINES
@@ -39,7 +66,7 @@ class SourceSettings(FrozenSettings):
     """Decode every image once into one flat file; refuse this for data sets larger than the disk."""
 
 
-class JitterSettings(FrozenSettings):
+class JitterSettings(FiniteSettings):
     """How far a crop is from being centred on its target and right in size."""
 
     centre: float = Field(1.4, ge=0, le=8)
@@ -48,7 +75,7 @@ class JitterSettings(FrozenSettings):
     """Width and height are each multiplied by exp(size x N(0, 1))."""
 
 
-class MotionSettings(FrozenSettings):
+class MotionSettings(FiniteSettings):
     """How a still image is set in motion: each crop sees it through its own transform."""
 
     rotation_degrees: float = Field(8.0, ge=0, le=90)
@@ -62,10 +89,10 @@ class MotionSettings(FrozenSettings):
     perspective_probability: float = Field(0.3, ge=0, le=1)
 
 
-class PasteSettings(FrozenSettings):
+class PasteSettings(FiniteSettings):
     """Cut-outs laid over scenes: as targets, as look-alikes of the target, as occluders."""
 
-    size_range: tuple[float, float] = (0.06, 0.55)
+    size_range: Annotated[tuple[_Bound, _Bound], _rising(_LEAST_SIZE, _LARGEST_SIZE)] = (0.06, 0.55)
     """sqrt(width x height) of a pasted target over the scene's shorter side; drawn log-uniformly."""
     video_scene_probability: float = Field(0.4, ge=0, le=1)
     """Probability that the scene is three frames of a clip, not one still image."""
@@ -80,11 +107,11 @@ class PasteSettings(FrozenSettings):
     distractors_max: int = Field(3, ge=1, le=8)
     occluder_probability: float = Field(0.15, ge=0, le=1)
     """Probability, for each crop but the first reference, that something covers part of the target."""
-    occluded_share: tuple[float, float] = (0.1, 0.5)
+    occluded_share: Annotated[tuple[_Bound, _Bound], _rising(0, 1)] = (0.1, 0.5)
     """Share of the target's box that an occluder is laid over."""
 
 
-class AppearanceSettings(FrozenSettings):
+class AppearanceSettings(FiniteSettings):
     """Changes of colour and sharpness. Joint ones are the same for the three crops of a sample."""
 
     joint_grey: float = Field(0.08, ge=0, le=1)
@@ -111,12 +138,12 @@ class AppearanceSettings(FrozenSettings):
     """In grey levels of 255."""
     compression: float = Field(0.15, ge=0, le=1)
     """Probability, per crop, of JPEG-like blocks."""
-    compression_quality: tuple[int, int] = (15, 70)
+    compression_quality: Annotated[tuple[int, int], _rising(1, 100)] = (15, 70)
     smooth_shrinking: float = Field(0.5, ge=0, le=1)
     """Probability that a crop made much smaller is averaged, and not just sampled as the tracker does."""
 
 
-class DataSettings(FrozenSettings):
+class DataSettings(FiniteSettings):
     """Where training samples come from and what is done to them; the defaults suit a small, mixed corpus."""
 
     sources: tuple[SourceSettings, ...] = ()
@@ -134,7 +161,7 @@ class DataSettings(FrozenSettings):
     """Relative share of samples with a cut-out moving over a scene."""
     region_share: float = Field(0.15, ge=0)
     """Relative share of samples whose target is a random region of an image."""
-    region_size: tuple[float, float] = (0.08, 0.5)
+    region_size: Annotated[tuple[_Bound, _Bound], _rising(_LEAST_SIZE, _LARGEST_SIZE)] = (0.08, 0.5)
     """sqrt(width x height) of a random region over the image's shorter side; drawn log-uniformly."""
     region_detail: float = Field(4.0, ge=0)
     """Least mean gradient of a random region, grey levels: plain sky is no target."""
@@ -150,7 +177,7 @@ class DataSettings(FrozenSettings):
     """Clips with fewer frames are passed over."""
     min_visible_frames: int = Field(3, ge=1)
     """Clips with fewer frames in which the target is visible are passed over."""
-    box_share: tuple[float, float] = (0.002, 0.45)
+    box_share: Annotated[tuple[_Bound, _Bound], _rising(0, 1, apart=True)] = (0.002, 0.45)
     """Boxes that cover less or more of their image are passed over."""
     min_box_px: float = Field(8.0, ge=1)
     """Boxes with a shorter side are passed over."""
@@ -176,13 +203,6 @@ class DataSettings(FrozenSettings):
     """Cut the search region's box at its border; the paper does not."""
     published_half_pixel: bool = False
     """Place boxes in crops with the published implementation's offset of half a pixel."""
-
-    @field_validator("box_share")
-    @classmethod
-    def _share_is_a_range(cls, share: tuple[float, float]) -> tuple[float, float]:
-        if not 0 <= share[0] < share[1] <= 1:
-            raise ValueError(f"must be two rising numbers in [0, 1], got {share}")
-        return share
 
     @model_validator(mode="after")
     def _something_is_drawn(self) -> Self:

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from aiatrack.config.data import DataSettings
-from aiatrack.config.frozen import FrozenSettings
+from aiatrack.config.data import DataSettings, FiniteSettings
 from aiatrack.config.presets import ModelSettings, load_preset
 from aiatrack.errors import SettingsError
 
@@ -38,7 +37,7 @@ class FrozenPart(str, Enum):
     BACKBONE = "backbone"
 
 
-class LossSettings(FrozenSettings):
+class LossSettings(FiniteSettings):
     """Weights of the three losses (docs/method.md, training)."""
 
     giou: float = Field(2.0, ge=0)
@@ -52,7 +51,7 @@ class LossSettings(FrozenSettings):
     """Total loss above which a run counts as exploded and stops."""
 
 
-class OptimizerSettings(FrozenSettings):
+class OptimizerSettings(FiniteSettings):
     """AdamW, its learning rates and their schedule; the defaults are the paper's."""
 
     learning_rate: float = Field(1e-4, gt=0)
@@ -74,7 +73,7 @@ class OptimizerSettings(FrozenSettings):
     frozen: FrozenPart = FrozenPart.STEM
 
 
-class LogSettings(FrozenSettings):
+class LogSettings(FiniteSettings):
     """When a run writes, in optimiser steps; 0 means never."""
 
     log_every_steps: int = Field(50, ge=1)
@@ -90,7 +89,7 @@ class LogSettings(FrozenSettings):
     """Between pictures of search regions with the true and the predicted boxes."""
 
 
-class TrainingSettings(FrozenSettings):
+class TrainingSettings(FiniteSettings):
     """One training run, from data to weights: all that a recipe says."""
 
     name: str = "training"
@@ -101,7 +100,8 @@ class TrainingSettings(FrozenSettings):
     tracking: dict[str, Any] = Field(default_factory=dict)
     """Changes to the preset's tracking settings."""
     init: str = "imagenet"
-    """What the network starts from: `imagenet` (backbone only), `random`, or the path of a weights file."""
+    """What the network starts from: `imagenet` (backbone only), `random`, the name of a shipped model, or the
+    path of a weights file."""
     data: DataSettings = DataSettings()
     steps: int = Field(1000, ge=1)
     """Optimiser steps."""

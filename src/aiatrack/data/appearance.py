@@ -44,8 +44,8 @@ def draw_look(settings: AppearanceSettings, rng: np.random.Generator) -> Look:
     )
 
 
-def draw_colour(settings: AppearanceSettings, look: Look, rng: np.random.Generator) -> Array | None:
-    """Draw one crop's change of colour; None for no change."""
+def draw_colour(settings: AppearanceSettings, look: Look, rng: np.random.Generator) -> Array:
+    """Draw one crop's change of colour, `(3, 4)`."""
     u = rng.uniform(-1, 1, 6)
     brightness, contrast, saturation = (
         1 + settings.brightness * u[0],

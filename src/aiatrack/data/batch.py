@@ -32,7 +32,3 @@ class SampleBatch(NamedTuple):
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "SampleBatch":
         """Return the batch on a device."""
         return SampleBatch(*(tensor.to(device, non_blocking=non_blocking) for tensor in self))
-
-    def pin_memory(self) -> "SampleBatch":
-        """Return the batch in page-locked memory, from where it travels to a GPU without waiting."""
-        return SampleBatch(*(tensor.pin_memory() for tensor in self))

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from aiatrack.config.data import DataSettings, SourceSettings
 from aiatrack.data.annotations import Annotations, Clip
+from aiatrack.data.box_use import judge_boxes
+from aiatrack.data.declared_sizes import size_problem
 from aiatrack.data.images import read_image
+from aiatrack.data.masks import missing_mask, read_mask_of
 from aiatrack.data.sources import read_source
 from aiatrack.paths import is_file
 
@@ -96,26 +100,48 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
     there = sizes[:, 0] >= 0
     report.images += int(there.sum())
     report.cutout_images += int(is_cutout.sum())
-    visible_frames = 0
+    report.problems += _problems_of_sizes(clip, sizes) + _problems_of_masks(clip, sizes)
+    visible_frames, boxes, outside = 0, 0, 0
     for track in clip.tracks:
         annotated = np.atleast_1d(np.isfinite(track.boxes_xywh).all(axis=1))
-        sides = np.nan_to_num(track.boxes_xywh[:, 2:])
-        area = np.maximum(sizes.prod(axis=1), 0)
-        share = np.divide(sides.prod(axis=1), area, out=np.full(len(area), 0.1), where=area > 0)
-        low, high = settings.box_share
+        use = judge_boxes(track.boxes_xywh, sizes, settings)
         visible = annotated & track.visible & there
-        usable = visible & ~is_cutout & (sides.min(axis=1) >= settings.min_box_px)
-        usable &= (share >= low) & (share <= high)
-        report.boxes += int(annotated.sum())
+        usable = visible & ~is_cutout & use.usable
+        usable &= clip.is_video | (track.boxes_xywh[:, 2:].min(axis=1) > settings.min_still_box_px)
+        boxes += int(annotated.sum())
+        outside += int((visible & ~is_cutout & use.outside).sum())
         report.usable_boxes += int(usable.sum())
         report.cutouts += int((visible & is_cutout).sum())
         visible_frames = max(visible_frames, int(usable.sum()))
+    report.boxes += boxes
+    if outside:
+        report.problems.append(
+            f"{clip.name}: {outside} of {boxes} boxes left out, wholly outside of the image"
+        )
     if not clip.is_video:
         report.stills += 1
         return
     report.videos += 1
     long_enough = len(clip.images) >= settings.min_clip_frames
     report.videos_usable += int(long_enough and visible_frames >= settings.min_visible_frames)
+
+
+def _problems_of_sizes(clip: Clip, sizes: npt.NDArray[np.int_]) -> list[str]:
+    if clip.declared_sizes is None:
+        return []
+    found = map(size_problem, clip.images, sizes, clip.declared_sizes)
+    return [problem for problem in found if problem]
+
+
+def _problems_of_masks(clip: Clip, sizes: npt.NDArray[np.int_]) -> list[str]:
+    """What is wrong with masks, as a run would say; of images that were not opened, if theirs are missing."""
+    problems = []
+    for path, (width, height) in zip(clip.masks or (), sizes.tolist(), strict=False):
+        if path is None or width < 0:
+            continue
+        problem = read_mask_of(path, width, height)[1] if width else missing_mask(path)
+        problems += [problem] if problem else []
+    return problems
 
 
 def _note(report: SourceReport, settings: DataSettings) -> str:
@@ -127,9 +153,12 @@ def _note(report: SourceReport, settings: DataSettings) -> str:
         return "none of its images can be read"
     if report.boxes:
         low, high = settings.box_share
+        least = settings.min_still_box_px
+        stills = f" (in a still image more than {least:g})" if least else ""
         return (
-            f"none of its {report.boxes} boxes can be followed: a box must be visible, have sides of at "
-            f"least {settings.min_box_px:g} px and cover {100 * low:g} to {100 * high:g} % of its image"
+            f"none of its {report.boxes} boxes can be followed: a box must be visible and in its image, have "
+            f"sides of at least {settings.min_box_px:g} px{stills} and cover {100 * low:g} to "
+            f"{100 * high:g} % of its image"
         )
     if report.images == report.cutout_images:
         return "its cut-outs have no boxes"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from aiatrack.boxes import FloatArray
 from aiatrack.config.data import DataSettings
+from aiatrack.data.box_use import BoxCounts, BoxUse, judge_boxes
 from aiatrack.data.index import SourceIndex
 from aiatrack.data.outlines import outline_of_box
 
@@ -64,6 +65,11 @@ class Corpus:
     """Objects, tracks, cut-outs and scenes of one part of all sources.
 
     Images and objects of all sources are numbered through. Arrays as in `SourceIndex`.
+
+    Attributes:
+        counts: of each source's boxes, how many are passed over.
+        has_images: whether any image is of this part.
+        shares_elsewhere: settings by which clips and images are of the other part.
     """
 
     def __init__(
@@ -94,19 +100,25 @@ class Corpus:
     def _collect(self, indexes: Sequence[SourceIndex], weights: Sequence[float]) -> None:
         stills, tracks, cutouts, scenes, scene_clips = [], [], [], [], []
         first_object = 0
+        counts, elsewhere, self.has_images = [], set(), False
         for index, first_image in zip(indexes, self.image_start, strict=False):
             objects = first_object + np.arange(len(index.object_image))
             first_object += len(objects)
             in_part = self._image_in_part(index)
             ours = in_part[index.object_image]
             is_scene = index.image_channels[index.object_image] != 4
-            usable = ours & is_scene & self._has_usable_size(objects)
+            use = self._judge(objects)
+            usable = ours & is_scene & use.usable
+            counts.append(_count(use, is_scene, ours))
+            elsewhere |= _shares_of(index, ~in_part)
+            self.has_images |= bool(in_part.any())
             stills.append(objects[usable & self._gives_stills(index)])
-            tracks.append(self._tracks(index, objects, ours & is_scene & self._has_usable_size(objects)))
+            tracks.append(self._tracks(index, objects, usable))
             cutouts.append(objects[ours & (index.object_cutout >= 0)])
             is_scene_image = in_part & (index.image_channels == 3) & (index.image_clip >= 0)
             scenes.append(first_image + np.flatnonzero(is_scene_image))
             scene_clips.append(_scene_clips(index, is_scene_image, int(first_image)))
+        self.counts, self.shares_elsewhere = tuple(counts), tuple(sorted(elsewhere))
         balance = self.settings.balance
         self.stills = _choice(stills, weights, balance)
         self.tracks = _choice(tracks, weights, balance)
@@ -131,15 +143,9 @@ class Corpus:
         in_part[owned] = np.array(parts, dtype=np.bool_)[index.image_clip[owned]]
         return in_part
 
-    def _has_usable_size(self, objects: IntArray) -> npt.NDArray[np.bool_]:
-        settings = self.settings
-        boxes = self.object_box_xywh[objects]
-        area = self.image_size[self.object_image[objects]].prod(axis=1)
-        share = np.divide(boxes[:, 2] * boxes[:, 3], area, out=np.full(len(boxes), 0.1), where=area > 0)
-        low, high = settings.box_share
-        return np.asarray(
-            (share >= low) & (share <= high) & (boxes[:, 2:].min(axis=1) >= settings.min_box_px)
-        )
+    def _judge(self, objects: IntArray) -> BoxUse:
+        sizes = self.image_size[self.object_image[objects]]
+        return judge_boxes(self.object_box_xywh[objects], sizes, self.settings)
 
     def _tracks(self, index: SourceIndex, objects: IntArray, usable: npt.NDArray[np.bool_]) -> list[IntArray]:
         frames = np.bincount(index.image_clip[index.image_clip >= 0], minlength=len(index.clip_name))
@@ -158,6 +164,12 @@ class Corpus:
             return outline_of_box(self.object_box_xywh[object_id])
         return self.outline_points[start:stop]
 
+    def box_in_image(self, object_id: int) -> FloatArray:
+        """Return an object's box cut at its image's border, `(4,)` px."""
+        box, size = self.object_box_xywh[object_id], self.image_size[self.object_image[object_id]]
+        low = np.maximum(box[:2], 0)
+        return np.concatenate((low, np.minimum(box[:2] + box[2:], size) - low))
+
     def image_detail(self, image: int) -> IntArray:
         """Return `(16, 16)` mean gradients of the parts of an image, grey levels."""
         source = int(np.searchsorted(self.image_start, image, "right")) - 1
@@ -172,6 +184,18 @@ def _joined(parts: Sequence[IntArray], starts: IntArray) -> npt.NDArray[np.int64
     """Concatenate ids of several sources, shifted to a common numbering; -1 stays."""
     shifted = [np.where(part < 0, -1, part + start) for part, start in zip(parts, starts, strict=False)]
     return np.concatenate(shifted).astype(np.int64)
+
+
+def _count(use: BoxUse, is_scene: npt.NDArray[np.bool_], ours: npt.NDArray[np.bool_]) -> BoxCounts:
+    reasons = (is_scene, use.outside, use.by_share, use.by_side, use.usable, use.usable & ours)
+    return BoxCounts(*(int((reason & is_scene).sum()) for reason in reasons))
+
+
+def _shares_of(index: SourceIndex, images: npt.NDArray[np.bool_]) -> set[str]:
+    """The settings that decide of which part some of a source's images are."""
+    clips = np.unique(index.image_clip[images & (index.image_clip >= 0)])
+    shares = {True: "data.validation_clip_share", False: "data.validation_share"}
+    return {shares[bool(is_video)] for is_video in index.clip_is_video[clips]}
 
 
 def _scene_clips(index: SourceIndex, usable: npt.NDArray[np.bool_], first_image: int) -> list[IntArray]:

@@ -55,6 +55,11 @@ class SourceIndex:
     outline_points: npt.NDArray[np.float32]
     problems: npt.NDArray[np.str_]
 
+    @property
+    def flat_bytes(self) -> int:
+        """Length of the flat file of all images."""
+        return int(self.image_size.astype(np.int64).prod(axis=1) @ self.image_channels.astype(np.int64))
+
     def save(self, path: Path) -> None:
         """Write to an `.npz` file, replacing it in one step."""
         with replace_file(path) as temporary, temporary.open("wb") as file:
@@ -70,7 +75,7 @@ def load_index(path: Path) -> SourceIndex:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return SourceIndex(**{field.name: arrays[field.name] for field in fields(SourceIndex)})
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # a damaged archive can raise anything at all
         raise DataError(
             f"{path} is not an index of training data: {error}; delete it to have it made anew"
         ) from error

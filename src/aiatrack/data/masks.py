@@ -1,14 +1,36 @@
 """Mask images: which object each pixel belongs to."""
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from aiatrack.image_files import png_chunks
-from aiatrack.paths import is_file
+from aiatrack.paths import exists
+
+_UNUSED = "its image is used without a mask"
+
+
+def read_mask_of(path: Path, width: int, height: int) -> tuple[npt.NDArray[np.uint8] | None, str]:
+    """Read the mask of an image of a known size.
+
+    Returns:
+        The mask as `read_mask`, or None; and what is wrong with it, in words, empty if nothing is.
+    """
+    if problem := missing_mask(path):
+        return None, problem
+    mask = read_mask(path)
+    if mask is None or mask.shape != (height, width):
+        return None, f"{path}: not a mask of {width} x {height} pixels; {_UNUSED}"
+    return mask, ""
+
+
+def missing_mask(path: Path) -> str:
+    """Say in words that a mask is not there; empty if something is."""
+    return "" if exists(path) else f"{path}: missing; {_UNUSED}"
 
 
 def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
@@ -20,24 +42,28 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
         None if the file is missing or damaged.
     """
     try:
-        palette = _read_palette(path) if is_file(path) else None
-    except (OSError, ValueError):
+        data = path.read_bytes()
+        return _decode(data) if data else None
+    except (OSError, ValueError, cv2.error):  # ValueError: a null character in the path, or half a palette
         return None
+
+
+def _decode(data: bytes) -> npt.NDArray[np.uint8] | None:
+    palette, coded = _read_palette(io.BytesIO(data)), np.frombuffer(data, dtype=np.uint8)
     if palette is not None:
-        colours = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        colours = cv2.imdecode(coded, cv2.IMREAD_COLOR)
         return None if colours is None else _indices(colours[..., ::-1], palette)
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if is_file(path) else None
+    mask = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
     return None if mask is None else np.asarray(mask, dtype=np.uint8)
 
 
-def _read_palette(path: Path) -> npt.NDArray[np.uint8] | None:
+def _read_palette(file: BinaryIO) -> npt.NDArray[np.uint8] | None:
     """The `(N, 3)` RGB colours of a PNG's palette: OpenCV gives the colours, and not the indices."""
-    with path.open("rb") as file:
-        for kind, length in png_chunks(file):
-            if kind == b"IHDR" and file.read(length)[9:10] != b"\x03":  # not of colours from a palette
-                return None
-            if kind == b"PLTE":
-                return np.frombuffer(file.read(length), np.uint8).reshape(-1, 3)
+    for kind, length in png_chunks(file):
+        if kind == b"IHDR" and file.read(length)[9:10] != b"\x03":  # not of colours from a palette
+            return None
+        if kind == b"PLTE":
+            return np.frombuffer(file.read(length), np.uint8).reshape(-1, 3)
     return None
 
 

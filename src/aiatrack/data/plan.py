@@ -31,7 +31,7 @@ class ViewPlan:
     """One crop.
 
     Attributes:
-        image: id of the RGB image underneath.
+        image: id of the image underneath; transparency, if it has any, is not looked at.
         inverse: `(3, 3)`, from index coordinates of the crop to those of the image.
         box_xywh: `(4,)` the target, in shares of the crop.
         samples: points per pixel and axis that are averaged; 1 samples once, as the tracker does.

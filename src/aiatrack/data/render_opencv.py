@@ -38,7 +38,8 @@ def render_view(view: ViewPlan, images: ImageBank, crop_size: int, crop: Image, 
     """Draw one crop into `crop` `(S, S, 3)` and `padding` `(S, S)`."""
     source = images.read(view.image)
     height, width = source.shape[:2]
-    pixels = _sample(source, view.inverse, view.samples, crop_size)
+    # Only unpacked sources bring transparency here: what an image has of it is not known before it is read.
+    pixels = np.ascontiguousarray(_sample(source, view.inverse, view.samples, crop_size)[..., :3])
     for overlay in view.overlays:
         _lay_over(pixels, overlay, view.samples, images)
     outside = padding_of(view.inverse, width, height, crop_size)

@@ -20,6 +20,7 @@ from aiatrack.data.geometry import (
 from aiatrack.data.outlines import outline_box_xywh
 from aiatrack.data.plan import OverlayPlan, SamplePlan, ViewPlan
 from aiatrack.data.proposals import draw_proposals
+from aiatrack.data.shortage import why_none
 from aiatrack.data.staging import SceneSetter, Stage
 from aiatrack.errors import DataError, SettingsError
 
@@ -44,7 +45,8 @@ class Sampler:
 
         Raises:
             SettingsError: `crop_size` exceeds the noise tile.
-            DataError: the corpus has nothing of what the settings ask for.
+            DataError: the corpus has nothing of what the settings ask for; or it has annotated boxes, and
+                none is usable for what they ask for.
         """
         if crop_size > NOISE_TILE_SIZE:
             raise SettingsError(
@@ -64,11 +66,13 @@ class Sampler:
             ("region", scenes.region, settings.region_share, bool(corpus.scenes)),
         ]
         usable = [(kind, draw, share) for kind, draw, share, exists in table if exists and share > 0]
+        followed = [(kind, exists) for kind, _, share, exists in table[:2] if share > 0]
+        # A run that goes on with regions alone would end well, and have learnt nothing of its boxes.
+        none_followed = bool(followed) and not any(exists for _, exists in followed)
+        if none_followed and any(counts.boxes for counts in corpus.counts):
+            raise DataError(why_none(corpus, [kind for kind, _ in followed]))
         if not usable:
-            raise DataError(
-                "the training data has none of the samples that its settings ask for: "
-                "check the sources with `aiatrack data check`, or the settings' shares"
-            )
+            raise DataError(why_none(corpus, []))
         shares = np.cumsum([share for *_, share in usable])
         return [kind for kind, *_ in usable], [draw for _, draw, _ in usable], shares / shares[-1]
 

@@ -123,8 +123,11 @@ class SceneSetter:
     def _outline(self, chosen: int) -> Points:
         outline = self.corpus.outline(chosen)
         width, height = self.corpus.image_size[self.corpus.object_image[chosen]]
-        clipped = clip_outline(outline, float(width), float(height)) if width else outline
-        return clipped if len(clipped) >= 3 else outline
+        if not width:
+            return outline
+        clipped = clip_outline(outline, float(width), float(height))
+        # Of some boxes nothing is in the image but a corner, which their outlines are without.
+        return clipped if len(clipped) >= 3 else outline_of_box(self.corpus.box_in_image(chosen))
 
     def _outline_in_cutout(self, chosen: int) -> Points:
         return np.asarray(self.corpus.outline(chosen) - self.corpus.object_cutout_origin[chosen])

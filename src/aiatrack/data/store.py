@@ -1,20 +1,22 @@
 """Decode every image of a source once, into one flat file of bytes that is then mapped into memory."""
 
+import contextlib
 import hashlib
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from aiatrack.atomic_files import replace_file
-from aiatrack.data.annotations import Annotations, Clip
+from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.images import read_image
 from aiatrack.data.index import SourceIndex, load_index
-from aiatrack.data.masks import read_mask
+from aiatrack.data.masks import read_mask_of
 from aiatrack.data.outlines import fit_outline, outline_box_xywh, outline_of_mask
 from aiatrack.paths import exists
 
@@ -22,12 +24,14 @@ Image = npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Called with the source's name, images done and images in all."""
 
-_FORMAT = b"aiatrack flat images 5"
+_FORMAT = b"aiatrack flat images 6"
 _CUTOUT_MARGIN_PX = 3
 _CUTOUT_MIN_SIDE_PX = 20
 _CUTOUTS_PER_TRACK = 8
 _MASK_AGREEMENT = 0.6
 """Least IoU of a mask's box with the annotated one for the mask to be believed."""
+_STALE_SECONDS = 24 * 3600
+"""A draft that has not been written to for so long is of a build that was killed."""
 
 
 def image_detail(image: Image) -> Image:
@@ -45,10 +49,16 @@ def store_key(annotations: Annotations) -> str:
         for path in (*clip.images, *(clip.masks or ())):
             digest.update(f"{str(path)!r} {_file_state(path)}".encode())
         for track in clip.tracks:
-            values = None if track.mask_values is None else track.mask_values.tolist()
-            digest.update(f"{track.label!r} {values}".encode())
-            digest.update(track.boxes_xywh.tobytes() + track.visible.tobytes())
+            _add_to_digest(digest, track)
     return f"{annotations.name}-{digest.hexdigest()[:16]}"
+
+
+def _add_to_digest(digest: "hashlib._Hash", track: Track) -> None:
+    """Only the frames that it is known in: there may be thousands of tracks that are in one frame each."""
+    rows = np.flatnonzero(track.visible | np.isfinite(track.boxes_xywh).any(axis=1))
+    values = None if track.mask_values is None else track.mask_values[rows].tolist()
+    digest.update(f"{track.label!r} {rows.tolist()} {values}".encode())
+    digest.update(track.boxes_xywh[rows].tobytes() + track.visible[rows].tobytes())
 
 
 def _file_state(path: Path | None) -> tuple[int, int] | None:
@@ -65,23 +75,39 @@ def build_store(
 ) -> tuple[Path, SourceIndex]:
     """Return a source's flat file and index, made now if the cache does not hold them.
 
-    A build that is killed leaves nothing that a later one would take for whole.
+    A build that is killed leaves nothing that a later one would take for whole; what it leaves, one on
+    another day removes.
 
     Args:
         annotations: of the source.
         folder: the cache.
         progress: told after every clip.
 
+    Returns:
+        The file, and the index, whose problems are those of the annotations and then those of the images.
+
     Raises:
+        DataError: the index in the cache is damaged.
         OutputError: the cache cannot be written.
     """
+    flat, index = _build_store(annotations, folder, progress)
+    # The annotations' problems are not stored: they may be repaired while everything else stays as it is.
+    return flat, replace(index, problems=np.array([*annotations.problems, *index.problems], dtype=np.str_))
+
+
+def _build_store(
+    annotations: Annotations, folder: Path, progress: Progress | None
+) -> tuple[Path, SourceIndex]:
     key = store_key(annotations)
     flat, index_path = folder / f"{key}.u8", folder / f"{key}.npz"
     if exists(flat) and exists(index_path):
-        return flat, load_index(index_path)
+        index = load_index(index_path)
+        if flat.stat().st_size == index.flat_bytes:
+            return flat, index
+    _remove_stale_drafts(folder)
     # Of two runs that build it at once, the one that is done last replaces the other's.
     with replace_file(flat) as partial, partial.open("wb") as file:
-        builder = _StoreBuilder(file, list(annotations.problems))
+        builder = _StoreBuilder(file)
         for done, clip in enumerate(annotations.clips, start=1):
             builder.add_clip(clip)
             if progress is not None:
@@ -91,12 +117,20 @@ def build_store(
     return flat, index
 
 
+def _remove_stale_drafts(folder: Path) -> None:
+    """Remove what killed builds have left behind: gigabytes, in a folder that nobody looks at."""
+    for draft in (*folder.glob(".*.u8.*"), *folder.glob(".*.npz.*")):
+        with contextlib.suppress(OSError):  # it is somebody else's, or removed by another build
+            if time.time() - draft.stat().st_mtime > _STALE_SECONDS:
+                draft.unlink()
+
+
 @dataclass
 class _StoreBuilder:
     """Collects one source's rows while its images go to the flat file."""
 
     file: BinaryIO
-    problems: list[str]
+    problems: list[str] = field(default_factory=list)
     offset: int = 0
     tracks: int = 0
     images: list[tuple[Any, ...]] = field(default_factory=list)
@@ -110,6 +144,7 @@ class _StoreBuilder:
         self.clips.append((clip.name, clip.is_video))
         self.tracks += len(clip.tracks)
         seen = np.zeros(len(clip.tracks), dtype=np.int64)
+        sights = _sights_by_frame(clip)
         for t, path in enumerate(clip.images):
             image = read_image(path)
             if image is None:
@@ -117,22 +152,19 @@ class _StoreBuilder:
                 continue
             image_id = self._add_image(image, clip_id, int(clip.frame_numbers[t]))
             mask = self._read_mask(clip, t, image)
-            for k, track in enumerate(clip.tracks):
-                if not track.visible[t] or not np.isfinite(track.boxes_xywh[t]).all():
-                    continue
-                value = int(track.mask_values[t]) if track.mask_values is not None else 0
-                cut = seen[k] % max(1, int(track.visible.sum()) // _CUTOUTS_PER_TRACK) == 0
-                self._add_object(image_id, image, track.boxes_xywh[t], first_track + k, (mask, value, cut))
-                seen[k] += 1
+            for sight in sights[t]:
+                cut = seen[sight.track] % sight.cut_every == 0
+                masked = (mask, sight.mask_value, cut)
+                self._add_object(image_id, image, sight.box_xywh, first_track + sight.track, masked)
+                seen[sight.track] += 1
 
     def _read_mask(self, clip: Clip, t: int, image: Image) -> Image | None:
         path = clip.masks[t] if clip.masks is not None else None
         if path is None:
             return None
-        mask = read_mask(path)
-        if mask is None or mask.shape != image.shape[:2]:
-            self.problems.append(f"{path}: not a mask of {image.shape[1]} x {image.shape[0]} pixels")
-            return None
+        mask, problem = read_mask_of(path, image.shape[1], image.shape[0])
+        if problem:
+            self.problems.append(problem)
         return mask
 
     def _add_image(self, image: Image, clip: int, frame: int) -> int:
@@ -192,6 +224,27 @@ class _StoreBuilder:
             outline_points=points.astype(np.float32),
             problems=np.array(self.problems, dtype=np.str_),
         )
+
+
+class _Sight(NamedTuple):
+    """One track in one frame."""
+
+    track: int
+    box_xywh: npt.NDArray[Any]
+    mask_value: int
+    cut_every: int
+    """Of so many of the track's sights one is cut out."""
+
+
+def _sights_by_frame(clip: Clip) -> list[list[_Sight]]:
+    """What each frame shows, track by track: of thousands of tracks a frame may show a few."""
+    sights: list[list[_Sight]] = [[] for _ in clip.images]
+    for k, track in enumerate(clip.tracks):
+        cut_every = max(1, int(track.visible.sum()) // _CUTOUTS_PER_TRACK)
+        for t in np.flatnonzero(track.visible & np.isfinite(track.boxes_xywh).all(axis=1)):
+            value = int(track.mask_values[t]) if track.mask_values is not None else 0
+            sights[t].append(_Sight(k, track.boxes_xywh[t].copy(), value, cut_every))
+    return sights
 
 
 def _believable_outline(mask: npt.NDArray[np.bool_], box: npt.NDArray[Any]) -> npt.NDArray[Any] | None:

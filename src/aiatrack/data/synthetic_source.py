@@ -29,7 +29,8 @@ def write_synthetic_source(
 ) -> Path:
     """Render films of random worlds; film i depends on `seed` and i alone.
 
-    Films that are already there are not rendered again, so that a killed call goes on where it was.
+    Films that are already there are not rendered again, so that a killed call goes on where it was. Films of
+    other sizes and lengths may lie beside them.
 
     Args:
         folder: where the source goes; made if missing.
@@ -65,20 +66,28 @@ def write_synthetic_source(
 
 def _film_rows(folder: Path, film: int, seed: int, shape: tuple[int, int, int], frame_step: int) -> list[str]:
     """Rows of one film of `shape` width, height and frames; rendered now if it is not there."""
-    name = f"film-{seed}-{film:05d}"
-    done = folder / name / f"rows-{'x'.join(map(str, shape))}-{frame_step}.jsonl"
+    name, sides = f"film-{seed}-{film:05d}", "x".join(map(str, shape))
+    place = f"{name}-{sides}"
+    done = folder / place / f"rows-{sides}-{frame_step}.jsonl"
     if not exists(done):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / place).mkdir(parents=True, exist_ok=True)
         settings = random_world_settings(np.random.default_rng((seed, film)), shape[:2], shape[2])
-        rows = list(_render_film(SyntheticWorld(settings), folder, name, frame_step))
+        # By its name alone, whatever its size, a film is for training or for validation.
+        rows = [
+            {**row, "video": name}
+            for row in _render_film(SyntheticWorld(settings), folder, place, frame_step)
+        ]
         write_text(done, "\n".join(json.dumps(row) for row in rows))
     return done.read_text(encoding="utf-8").splitlines()
 
 
-def _render_film(world: SyntheticWorld, folder: Path, name: str, frame_step: int) -> Iterator[dict[str, Any]]:
+def _render_film(
+    world: SyntheticWorld, folder: Path, place: str, frame_step: int
+) -> Iterator[dict[str, Any]]:
+    """Write the frames into the folder `place` and return their rows, which lack the video's name."""
     for index in range(0, len(world), frame_step):
         frame = world.frame(index)
-        image, mask = f"{name}/{index:04d}.webp", f"{name}/{index:04d}_mask.png"
+        image, mask = f"{place}/{index:04d}.webp", f"{place}/{index:04d}_mask.png"
         _write_image(folder / image, frame.image[..., ::-1])
         _write_image(folder / mask, frame.masks[0].astype(np.uint8))
         yield {
@@ -87,7 +96,6 @@ def _render_film(world: SyntheticWorld, folder: Path, name: str, frame_step: int
             "height": frame.image.shape[0],
             **_target(frame),
             "mask": mask,
-            "video": name,
             "frame": index,
         }
 
@@ -101,5 +109,5 @@ def _target(frame: SyntheticFrame) -> dict[str, Any]:
 
 def _write_image(path: Path, pixels: Any) -> None:
     options = [cv2.IMWRITE_WEBP_QUALITY, _QUALITY] if path.suffix == ".webp" else []
-    if not cv2.imwrite(str(path), np.ascontiguousarray(pixels), options):
-        raise OutputError(f"cannot write {path}: is there space left?")
+    # Not `imwrite`, which on Windows cannot open a file whose name is not ASCII.
+    path.write_bytes(cv2.imencode(path.suffix, np.ascontiguousarray(pixels), options)[1].tobytes())

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from aiatrack.boxes import check_box_xywh
 from aiatrack.config.data import DataSettings
+from aiatrack.data.box_use import lies_outside
 from aiatrack.data.corpus import clip_part
 from aiatrack.data.images import ImageBank
 from aiatrack.data.index import SourceIndex
@@ -122,9 +123,7 @@ def _clips(source: WeightedSource, index: SourceIndex) -> Iterator[_Found]:
 
 def _marks_a_part(boxes_xywh: npt.NDArray[Any], image_sizes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Whether each box has an area, and some of it within its image as far as its size is known."""
-    low, sides = boxes_xywh[:, :2], boxes_xywh[:, 2:]
-    inside = (low < image_sizes) | (image_sizes == 0)
-    return np.asarray(((sides > 0) & (low + sides > 0) & inside).all(axis=1))
+    return np.asarray((boxes_xywh[:, 2:] > 0).all(axis=1) & ~lies_outside(boxes_xywh, image_sizes))
 
 
 def _thinned(count: int, most: int) -> npt.NDArray[Any]:

@@ -1,6 +1,6 @@
 """Checkpoints of a run: replaced atomically, the newest few and the best kept, loaded as tensors only."""
 
-import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         TrainingError: the file is missing, damaged or not a checkpoint of ours.
     """
     try:
+        _check_sums(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"cannot read checkpoint {path}: {error}") from error
+    except Exception as error:  # a damaged pickle can raise anything at all
+        raise TrainingError(f"cannot read checkpoint {path}: {type(error).__name__}: {error}") from error
     if not isinstance(state, dict) or "step" not in state:
         raise TrainingError(f"{path} is not a checkpoint of a training run: it has no step")
     return state
+
+
+def _check_sums(path: Path) -> None:
+    """Read the file once for its check sums, which PyTorch writes and never looks at.
+
+    Raises:
+        ValueError: a part of it is damaged.
+        zipfile.BadZipFile: it is not whole, or not of PyTorch.
+    """
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"the check sum of {damaged} is wrong")

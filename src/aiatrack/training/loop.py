@@ -76,11 +76,13 @@ class TrainingRun:
             Whether there was one.
 
         Raises:
-            TrainingError: it cannot be read, or is of another network or of other trained parameters.
+            TrainingError: it cannot be read, is of another network or of other trained parameters, or is
+                beyond the last step of the settings.
         """
         state = self._checkpoints.load_newest()
         if state is None:
             return False
+        self._check_steps_left(state["step"])
         self.trainee.restore(state)
         self.best_score = state["best_score"]
         self._last_validated_step = state.get("last_validated_step", self.trainee.step)
@@ -89,6 +91,15 @@ class TrainingRun:
         self._last_saved_step = self.trainee.step
         self._warn_of_changes(TrainingSettings.parse(state["settings"], origin="checkpoint"))
         return True
+
+    def _check_steps_left(self, step: int) -> None:
+        """Refuse to write the weights of a later step as those of an earlier one."""
+        if step > self.settings.steps:
+            raise TrainingError(
+                f"the run in {self._folder} is at step {step} and cannot be resumed with settings whose last "
+                f"step is {self.settings.steps}: ask for more, such as steps={step + 1}, or start another "
+                "run in another folder"
+            )
 
     def _warn_of_changes(self, saved: TrainingSettings) -> None:
         changes = list_changes(saved, self.settings)
@@ -100,8 +111,9 @@ class TrainingRun:
         """Train up to the last step of the settings.
 
         Raises:
-            TrainingError: the loss is not finite or has exploded; the batch is kept in the folder. Or another
-                process is training in this folder.
+            TrainingError: the loss is not finite or has exploded; the batch is kept in the folder. Or weights
+                are not finite after a step; nothing is written of them. Or another process is training in
+                this folder.
             OutputError: the folder cannot be written to.
         """
         with self._sole_use_of_folder():
@@ -144,13 +156,27 @@ class TrainingRun:
             lock.release()
 
     def save(self) -> None:
-        """Write a checkpoint; every process must call this, the first one writes."""
+        """Write a checkpoint; every process must call this, the first one writes.
+
+        Raises:
+            TrainingError: weights are not finite.
+        """
+        self._check_weights()
         state = self._state()
         step = self.trainee.step
         self._last_saved_step, self._last_saved_at = step, time.monotonic()
         if self._accelerator.is_main_process:
             path = self._checkpoints.save(state, step)
             self._tell(lambda observer: observer.on_file(step, path))
+
+    def _check_weights(self) -> None:
+        """Stop before a bad checkpoint pushes out a good one: a step's loss is of the weights before it."""
+        name = self.trainee.find_not_finite()
+        if name is not None:
+            raise TrainingError(
+                f"the weights of step {self.trainee.step} are not finite ({name}) and are not written: go on "
+                "from the checkpoint before, or start again, with a lower optimizer.learning_rate"
+            )
 
     def _state(self) -> dict[str, Any]:
         meters = gather_object([self._meter.state()])
@@ -268,6 +294,7 @@ class TrainingRun:
         self._write_weights("best")
 
     def _write_weights(self, name: str) -> Path:
+        self._check_weights()
         path = self._folder / f"{name}.safetensors"
         if self._accelerator.is_main_process:
             notes = {"recipe": self.settings.name, "step": self.trainee.step, "best_score": self.best_score}

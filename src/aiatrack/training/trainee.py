@@ -158,6 +158,15 @@ class Trainee:
             self.average.update(self.network, self.step)
         self.step += 1
 
+    def find_not_finite(self) -> str | None:
+        """Return the name of a weight that is infinite or not a number, if there is one."""
+        networks = (self.network,) if self.average is None else (self.network, self.average.network)
+        for network in networks:
+            for name, value in network.state_dict().items():
+                if not bool(torch.isfinite(value).all()):
+                    return name
+        return None
+
     def state(self) -> dict[str, Any]:
         """All that is needed to go on from here; every process must call this."""
         scaler = self.accelerator.scaler

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.annotations import Annotations, Clip, LoneBox, SparseTracks, Track
 from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
 from aiatrack.paths import is_file, is_folder
@@ -139,18 +139,25 @@ class _CocoReader:
     def _clip(self, key: tuple[str, Any], images: list[dict[str, Any]], folder: Path) -> Clip:
         is_video = key[0] == "video"
         frames = self._in_order(images) if is_video else list(enumerate(images))
-        boxes: dict[Any, Any] = {}
-        labels: dict[Any, str] = {}
+        rows: dict[Any, dict[int, dict[str, Any]]] = defaultdict(dict)
         for t, (_, image) in enumerate(frames):
             for row in self.rows_of[image["id"]]:
                 track = _first(row, _TRACK_KEYS)
-                identity = (track,) if is_video and track is not None else (t, len(boxes))
-                boxes.setdefault(identity, np.full((len(frames), 4), np.nan, np.float32))[t] = row["bbox"]
-                labels[identity] = self.labels.get(row.get("category_id", -1), "")
-        tracks = tuple(
-            Track(b, np.isfinite(b).all(axis=1), labels[identity]) for identity, b in boxes.items()
-        )
+                identity = (track,) if is_video and track is not None else (t, len(rows))
+                rows[identity][t] = row
+        tracks = SparseTracks([self._object(own, len(frames)) for own in rows.values()], len(frames))
         name = f"video {key[1]}" if is_video else str(images[0]["file_name"])
         files = [folder / image["file_name"] for _, image in frames]
         numbers = np.array([number for number, _ in frames], dtype=np.int64)
         return Clip(name, files, numbers, tracks, is_video=is_video)
+
+    def _object(self, rows: dict[int, dict[str, Any]], frames: int) -> Track | LoneBox:
+        """One object from its annotations by frame; the last one says what it is."""
+        last = max(rows)
+        label = self.labels.get(rows[last].get("category_id", -1), "")
+        if len(rows) == 1:
+            return LoneBox(last, np.array(rows[last]["bbox"], dtype=np.float32), label)
+        boxes = np.full((frames, 4), np.nan, dtype=np.float32)
+        for t, row in rows.items():
+            boxes[t] = row["bbox"]
+        return Track(boxes, np.isin(np.arange(frames), list(rows)), label)

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.annotations import Annotations, Clip, LoneBox, SparseTracks, Track
 from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
 
 _FIELDS = ("image", "boxes")
+_LARGEST_PX = 1e9
 _NO_NUMBER = "has no frame number, which other frames of its video have; it is left out"
 
 
@@ -48,6 +49,7 @@ def read_json_lines(path: Path, *, identity: bool = True) -> Annotations:
             problems.append(f"{path.name}, line {number}: {error}")
             continue
         row["line"] = number
+        problems += [f"{path.name}, line {number}: {problem}" for problem in _problems_of_still(row)]
         is_frame = identity and row.get("video") is not None
         videos[f"{row['video']}" if is_frame else f"{row['image']}"].append(row)
     if not videos and _is_coco(text):
@@ -92,13 +94,28 @@ def _parse_row(line: str) -> dict[str, Any]:
 
 
 def _parse_boxes(boxes: Any) -> npt.NDArray[np.float32]:
+    """`(K, 4)`, NaN for what is NaN or null: so a clip marks an object as absent."""
     try:
-        numbers = np.asarray(boxes, dtype=np.float32)
+        numbers = np.asarray(boxes, dtype=np.float64)
         if numbers.size and numbers.shape[-1:] != (4,):
             raise ValueError(f"got an array of shape {numbers.shape}")
-        return numbers.reshape(-1, 4)
+        if (np.abs(numbers) > _LARGEST_PX).any():
+            raise ValueError("got a number that no image can hold")
+        return numbers.reshape(-1, 4).astype(np.float32)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("boxes must be lists of four numbers x, y, width, height") from error
+        raise ValueError(
+            f"boxes must be lists of four numbers x, y, width, height, at most {_LARGEST_PX:g} px"
+        ) from error
+
+
+def _problems_of_still(row: dict[str, Any]) -> list[str]:
+    """Boxes without numbers, which mean something in a clip alone."""
+    if row.get("video") is not None:
+        return []
+    known = np.isfinite(row["boxes"]).all(axis=1)
+    return [
+        f"box {k + 1} has no number where one is expected; it is left out" for k in np.flatnonzero(~known)
+    ]
 
 
 def _in_order(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -113,12 +130,23 @@ def _in_order(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[di
 def _build_clip(name: str, rows: list[dict[str, Any]], folder: Path, is_video: bool) -> Clip:
     frames = np.array([row["frame"] or 0 for row in rows], dtype=np.int64)
     masks = [folder / row["mask"] if row.get("mask") else None for row in rows]
-    tracks = _first_box_tracks(rows) if is_video else []
+    objects: list[Track | LoneBox] = list(_first_box_tracks(rows)) if is_video else []
     for index, row in enumerate(rows):
-        tracks += [_lone_track(rows, index, k) for k in range(1 if is_video else 0, len(row["boxes"]))]
+        lone = range(1 if is_video else 0, len(row["boxes"]))
+        objects += [LoneBox(index, row["boxes"][k], _label(row, k), k + 1) for k in lone]
     images = [folder / row["image"] for row in rows]
     has_masks = any(mask is not None for mask in masks)
-    return Clip(name, images, frames, tuple(tracks), masks if has_masks else None, is_video)
+    tracks = SparseTracks(objects, len(rows))
+    sizes = np.array([_declared_size(row) for row in rows], dtype=np.int64).reshape(-1, 2)
+    declared = sizes if sizes.any() else None
+    return Clip(name, images, frames, tracks, masks if has_masks else None, is_video, declared)
+
+
+def _declared_size(row: dict[str, Any]) -> tuple[int, int]:
+    """Width and height, px; 0 where they are not whole numbers that an image can have."""
+    sides = row.get("width"), row.get("height")
+    width, height = (side if isinstance(side, int) and 0 < side < _LARGEST_PX else 0 for side in sides)
+    return width, height
 
 
 def _label(row: dict[str, Any], k: int) -> str:
@@ -136,10 +164,3 @@ def _first_box_tracks(rows: list[dict[str, Any]]) -> list[Track]:
             boxes[index] = rows[index]["boxes"][0]
         tracks.append(Track(boxes, visible, label, visible.astype(np.int64)))
     return tracks
-
-
-def _lone_track(rows: list[dict[str, Any]], index: int, k: int) -> Track:
-    boxes = np.full((len(rows), 4), np.nan, dtype=np.float32)
-    boxes[index] = rows[index]["boxes"][k]
-    visible = np.arange(len(rows)) == index
-    return Track(boxes, visible, _label(rows[index], k), visible * (k + 1))

@@ -38,7 +38,8 @@ def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
             clips.append(_read_clip(file, problems))
         except DataError as error:
             problems.append(str(error))
-    return Annotations(path.name, tuple(clips), tuple(problems))
+    # Made absolute, since the working folder is called `.`, which has no name.
+    return Annotations(path.absolute().name, tuple(clips), tuple(problems))
 
 
 def _read_clip(file: Path, problems: list[str]) -> Clip:

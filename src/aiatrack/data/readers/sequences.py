@@ -108,31 +108,36 @@ def _video(name: str, images: NumberedFiles, boxes: npt.NDArray[Any], visible: n
             raise DataError(
                 f"{images[place] if len(images) else images.folder}: no such frame; {name} is left out"
             )
-    if len(visible) != len(boxes):
-        raise DataError(f"{name}: {len(boxes)} boxes but {len(visible)} marks of visibility; it is left out")
     visible = visible & (boxes[:, 2:] > 0).all(axis=1) & np.isfinite(boxes).all(axis=1)
     track = Track(boxes.astype(np.float32), visible)
     return Clip(name, images, np.arange(len(boxes)), (track,), is_video=True)
+
+
+def _read_marks(file: Path, boxes: int, name: str) -> npt.NDArray[np.float64]:
+    """One number for each of the clip's boxes: a single one would pass for all of them."""
+    marks = read_numbers(file, 1)[:, 0]
+    if len(marks) != boxes:
+        raise DataError(f"{file}: {len(marks)} marks for {boxes} boxes; {name} is left out")
+    return marks
 
 
 def _lasot_clip(root: Path, name: str) -> Clip:
     folder = root / name.rsplit("-", 1)[0] / name
     folder = folder if is_folder(folder) else root / name
     boxes = read_numbers(folder / "groundtruth.txt", 4)
-    hidden = (
-        read_numbers(folder / "full_occlusion.txt", 1)[:, 0]
-        + read_numbers(folder / "out_of_view.txt", 1)[:, 0]
+    occluded, out_of_view = (
+        _read_marks(folder / file, len(boxes), name) for file in ("full_occlusion.txt", "out_of_view.txt")
     )
-    return _video(name, NumberedFiles(folder / "img", len(boxes)), boxes, hidden == 0)
+    return _video(name, NumberedFiles(folder / "img", len(boxes)), boxes, (occluded + out_of_view) == 0)
 
 
 def _got10k_clip(folder: Path) -> Clip:
     boxes = read_numbers(folder / "groundtruth.txt", 4)
     visible = np.ones(len(boxes), dtype=np.bool_)
     if exists(folder / "absence.label"):
-        visible &= read_numbers(folder / "absence.label", 1)[:, 0] == 0
+        visible &= _read_marks(folder / "absence.label", len(boxes), folder.name) == 0
     if exists(folder / "cover.label"):
-        visible &= read_numbers(folder / "cover.label", 1)[:, 0] > 0
+        visible &= _read_marks(folder / "cover.label", len(boxes), folder.name) > 0
     return _video(folder.name, NumberedFiles(folder, len(boxes)), boxes, visible)
 
 
