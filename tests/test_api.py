@@ -215,3 +215,28 @@ def test_model_without_weights_says_how_to_get_some(tmp_path, monkeypatch):
     monkeypatch.setattr(api.networks, "preset_names", lambda: ["base"])
     with pytest.raises(WeightsError, match="aiatrack convert"):
         api.find_weights("base")
+
+
+def test_a_folder_of_a_shipped_models_name_does_not_hide_the_model(tmp_path, monkeypatch):
+    (tmp_path / "nano").mkdir()
+    (tmp_path / "nano" / "metadata.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert api.read_model_settings("nano").name == "nano"
+    assert api.describe_model("nano", "cpu").settings.name == "nano"
+    assert api.open_network("nano", "cpu", runtime="eager")[0].name == "nano"
+    assert api.benchmark_precision("nano", "auto") == "float32"
+    assert aiatrack.load_tracker("nano", "cpu", runtime="eager").settings.calibration == "nano"
+    with pytest.raises(WeightsError, match=r"metadata\.json cannot be used"):
+        aiatrack.load_tracker("./nano", "cpu")
+
+
+def test_a_model_may_lie_at_home(tiny_weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tiny_weights.parent))
+    monkeypatch.setenv("USERPROFILE", str(tiny_weights.parent))
+    assert api.find_weights("~/tiny.safetensors") == tiny_weights
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "metadata.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"metadata\.json cannot be used"):
+        api.read_model_settings("~/exported")

@@ -25,7 +25,7 @@ NAMES = {
 
 def test_names():
     assert set(aiatrack.__all__) == NAMES
-    assert dir(aiatrack) == sorted(NAMES)
+    assert aiatrack.__all__ == dir(aiatrack) == sorted(NAMES)
     for name in NAMES:
         assert getattr(aiatrack, name) is not None
 

@@ -1,5 +1,6 @@
 """The compiled runtime: traced whole, few shapes, the eager one's answers."""
 
+import os
 import shutil
 from dataclasses import astuple
 
@@ -10,7 +11,8 @@ from tiny_network import TINY_NETWORK
 
 from aiatrack.config import Refinement, TrackingSettings
 from aiatrack.model import build_network
-from aiatrack.runtimes.compiled import CompiledNetwork
+from aiatrack.paths import user_cache
+from aiatrack.runtimes.compiled import CompiledNetwork, _keep_kernels_on_disk
 from aiatrack.runtimes.eager import EagerNetwork
 from aiatrack.tracking import MultiTracker, ReferenceSet
 
@@ -117,6 +119,36 @@ def test_a_compiler_s_mistake_is_noticed_and_left_alone(caplog):
     said = [record.getMessage() for record in caplog.records if record.name == CompiledNetwork.__module__]
     assert len(said) == 3, "once for each verb"
     assert all("changed what the network computes by 0.5" in message for message in said)
+
+
+def test_more_shapes_than_pytorch_compiles_run_without_it(monkeypatch, caplog):
+    monkeypatch.setattr("aiatrack.runtimes.compiled._LARGEST_SHAPES", 1)
+    torch._dynamo.config.recompile_limit = 1
+    compiled = CompiledNetwork(module(), CPU, backend="eager", warm_up_ensembles=0)
+    eager = EagerNetwork(module(), CPU)
+    crops, padding, boxes = inputs(1)
+    memory = eager.encode(crops, padding)  # one verb stands for all
+    (one,) = eager.remember(memory, [0], boxes)
+    for ensemble in (1, 2, 1, 2):
+        references = ReferenceSet(one.long_term, [one.short_term] * ensemble, [2] * ensemble)
+        located = (astuple(network.locate(memory, [references])) for network in (compiled, eager))
+        for ours, theirs in zip(*located, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == CompiledNetwork.__module__]
+    assert "compiles no more shapes" in said
+
+
+def test_kernels_are_kept_where_the_user_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    _keep_kernels_on_disk()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(user_cache() / "inductor")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "mine")
+    _keep_kernels_on_disk()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "mine"
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setattr("aiatrack.runtimes.compiled.user_cache", lambda: None)  # there is no home
+    _keep_kernels_on_disk()
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="kernels for a CPU need a C++ compiler")

@@ -1,6 +1,7 @@
 """The eager runtime behind tracking's three verbs: NumPy in, NumPy out, the module's own numbers."""
 
 from dataclasses import astuple
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -151,3 +152,52 @@ def test_bfloat16_is_close_and_its_answers_are_float32():
         assert rounded.dtype == np.float32
         np.testing.assert_allclose(rounded, exact, atol=0.05 * np.abs(exact).max())
     assert (answers[1].scores != answers[0].scores).any()
+
+
+class Watched(EagerNetwork):
+    """Notes when the module is at work, while another thread calls."""
+
+    def __init__(self, network):
+        super().__init__(network, torch.device("cpu"))
+        self.noted, self.meanwhile = [], None
+
+    def _note(self, verb, compute, *inputs):
+        self.noted.append(f"{verb} begins")
+        if self.meanwhile is not None:
+            other, self.meanwhile = Thread(target=self.meanwhile), None
+            self.others = other
+            other.start()
+            other.join(timeout=0.2)  # as long as it might take to come in between
+        outputs = compute(*inputs)
+        self.noted.append(f"{verb} ends")
+        return outputs
+
+    def _encode(self, *inputs):
+        return self._note("encode", super()._encode, *inputs)
+
+    def _remember(self, *inputs):
+        return self._note("remember", super()._remember, *inputs)
+
+    def _locate(self, *inputs):
+        return self._note("locate", super()._locate, *inputs)
+
+
+def test_calls_of_several_threads_take_turns():
+    network = Watched(build_network(TINY_NETWORK))
+    crops, padding = np.zeros((1, 64, 64, 3), np.uint8), np.zeros((1, 64, 64), np.bool_)
+    box = np.array([[0.2, 0.2, 0.4, 0.4]], np.float32)
+    memory = network.encode(crops, padding)
+    (reference,) = network.remember(memory, [0], box)
+    references = [ReferenceSet(reference.long_term, [reference.short_term], [3])]
+    verbs = {
+        "encode": lambda: network.encode(crops, padding),
+        "remember": lambda: network.remember(memory, [0], box),
+        "locate": lambda: network.locate(memory, references),
+    }
+    for first, call in verbs.items():
+        for second, other_call in verbs.items():
+            network.noted.clear()
+            network.meanwhile = other_call
+            call()
+            network.others.join()
+            assert network.noted == [f"{first} begins", f"{first} ends", f"{second} begins", f"{second} ends"]

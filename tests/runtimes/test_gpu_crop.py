@@ -1,5 +1,7 @@
 """Crops by tensor operations against those by OpenCV; the operations are the same on a CPU and on a GPU."""
 
+from threading import Event, Thread
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from tiny_network import TINY_NETWORK
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import CropWindow, crop_window, cut_regions
 from aiatrack.model import build_network
-from aiatrack.runtimes import EagerNetwork
+from aiatrack.runtimes import EagerNetwork, gpu_crop
 from aiatrack.runtimes.gpu_crop import FrameUpload, GpuCroppingNetwork, cut_on_device
 from aiatrack.tracking import MultiTracker
 from aiatrack.tracking.network import CroppingNetwork, SavingNetwork
@@ -76,3 +78,28 @@ def test_tracking_on_frames_cropped_by_the_device(color):
             tracker.add(frames[0], box)
         runs.append([[r.box_xywh for r in tracker.update(frame).values()] for frame in frames[1:]])
     np.testing.assert_allclose(runs[0], runs[1], atol=0.5)
+
+
+def test_frames_of_several_threads_take_turns(monkeypatch):
+    """Two buffers serve all: the crops of one frame must not show another thread's."""
+    network = GpuCroppingNetwork(EagerNetwork(build_network(TINY_NETWORK), CPU), CPU)
+    windows = [crop_window((20, 20, 30, 24), 2.0, SIZE)]
+    uploaded, seen, others = Event(), [], []
+
+    def cut_later(frame, windows):
+        if not others:  # two more frames would overwrite both buffers
+            others.append(Thread(target=lambda: [encode(value) for value in (2, 3)]))
+            others[0].start()
+            uploaded.wait(timeout=0.2)
+        crops = cut_on_device(frame, windows)
+        seen.append(int(crops.max()))
+        uploaded.set()
+        return crops
+
+    def encode(value):
+        network.encode_regions(np.full((90, 120, 3), value, np.uint8), windows, "rgb")
+
+    monkeypatch.setattr(gpu_crop, "cut_on_device", cut_later)
+    encode(1)
+    others[0].join()
+    assert seen == [1, 2, 3]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiatrack.api.networks import find_weights
 from aiatrack.config import own_calibration
 from aiatrack.errors import SettingsError
+from aiatrack.paths import expand_home
 from aiatrack.runtimes.choice import Precision, parse_precision
 from aiatrack.runtimes.exported import ExportedNetwork, ExportFormat
 
@@ -40,7 +41,7 @@ def export(
         format: `onnx`, `openvino` or `torch`.
         precision: `float32`; for `openvino` also `bf16` or `int8`.
         calibrate: for int8: films, or whatever `aiatrack.open_frames` takes, and the target's box in the
-            first frame of each; synthetic films if there are none.
+            first frame of each, all of which count alike; synthetic films if there are none.
         overwrite: replace an earlier export.
 
     Returns:
@@ -62,9 +63,11 @@ def export(
         raise SettingsError("only int8 is calibrated: say precision int8, or give nothing to calibrate with")
     weights = find_weights(model)
     from aiatrack.model import load_network
-    from aiatrack.runtimes.export import check_target, export_network
+    from aiatrack.runtimes.export import check_target, export_network, require_packages
 
-    check_target(Path(folder), overwrite=overwrite)
+    target = expand_home(folder)
+    check_target(target, overwrite=overwrite)
+    require_packages(chosen_format, chosen_precision)  # calibrating takes minutes
     settings, network = load_network(weights)
     if calibration := own_calibration(model):  # from the folder, nobody could tell which one it needs
         settings = settings.replace(tracking=settings.tracking.replace(calibration=calibration))
@@ -72,12 +75,11 @@ def export(
     if chosen_precision is Precision.INT8:
         from aiatrack.runtimes.calibration import gather_samples
 
-        samples = gather_samples(
-            network, settings, _film_clips(calibrate) if calibrate else _synthetic_clips()
-        )
+        clips = _film_clips(calibrate) if calibrate else _synthetic_clips()
+        samples = gather_samples(network, settings, clips, count=len(calibrate) or _SYNTHETIC_CLIPS)
     return export_network(
         network,
-        ExportedNetwork(Path(folder), chosen_format, chosen_precision, settings),
+        ExportedNetwork(target, chosen_format, chosen_precision, settings),
         samples=samples,
         overwrite=overwrite,
         facts={"model": str(model), "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()},

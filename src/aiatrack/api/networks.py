@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiatrack.config import ModelSettings, load_preset, preset_names, read_stored_settings
 from aiatrack.errors import SettingsError, WeightsError
-from aiatrack.paths import exists, is_file, why_unreachable
+from aiatrack.paths import exists, expand_home, is_file, why_unreachable
 from aiatrack.runtimes.choice import Runtime, RuntimeChoice, choose_runtime
 from aiatrack.runtimes.exported import ExportedNetwork, choose_exported, is_exported, read_export
 from aiatrack.tracking import Network
@@ -38,8 +38,8 @@ def open_network(
         WeightsError: the model has no weights, or its file cannot be used.
         MissingExtraError: the runtime is not installed.
     """
-    if is_exported(Path(model)):
-        return _open_exported(read_export(Path(model)), device, runtime, precision)
+    if (exported := find_export(model)) is not None:
+        return _open_exported(exported, device, runtime, precision)
     weights = find_weights(model)
     choice = decide_runtime(device, runtime=runtime, precision=precision)
     settings = read_stored_settings(weights)
@@ -80,8 +80,7 @@ def describe_model(
     model: str | Path, device: str = "auto", *, runtime: str = "auto", precision: str = "auto"
 ) -> ModelDescription:
     """Say what `open_network` would open; arguments and errors as there."""
-    if is_exported(Path(model)):
-        exported = read_export(Path(model))
+    if (exported := find_export(model)) is not None:
         choice = choose_exported(exported, runtime, precision)
         return ModelDescription(_sha256(exported.files()), exported.settings, choice)
     weights = find_weights(model)
@@ -91,8 +90,12 @@ def describe_model(
 
 
 def benchmark_precision(model: str | Path, precision: str) -> str:
-    """What `auto` means when a benchmark is run: float32 whatever the processor; of an export, its own."""
-    return "float32" if precision == "auto" and not is_exported(Path(model)) else precision
+    """What `auto` means when a benchmark is run: float32 whatever the processor; of an export, its own.
+
+    Raises:
+        WeightsError: the model is an exported folder that is damaged.
+    """
+    return "float32" if precision == "auto" and find_export(model) is None else precision
 
 
 def _sha256(files: Iterable[Path]) -> str:
@@ -143,6 +146,18 @@ def _load(weights: Path) -> "AiATrack":
     return load_network(weights)[1]
 
 
+def find_export(model: str | Path) -> ExportedNetwork | None:
+    """Return the exported folder that was given as a model; None for a shipped model or a weights file.
+
+    Raises:
+        WeightsError: the folder is damaged or of another version.
+    """
+    if str(model) in preset_names():  # whatever lies beside the program under that name
+        return None
+    folder = expand_home(model)
+    return read_export(folder) if is_exported(folder) else None
+
+
 def find_weights(model: str | Path) -> Path:
     """Return the weights file of a shipped model, or the path that was given instead.
 
@@ -151,7 +166,7 @@ def find_weights(model: str | Path) -> Path:
         WeightsError: a model without shipped weights; the message says how to get some.
     """
     if str(model) not in preset_names():
-        path = Path(model)
+        path = expand_home(model)
         if path.suffix or exists(path) or why_unreachable(path):  # its reader says what is wrong with it
             return path
         load_preset(str(model))  # raises, naming those that exist
@@ -173,8 +188,8 @@ def read_model_settings(model: str | Path) -> ModelSettings:
     """
     if str(model) in preset_names():
         return load_preset(str(model))
-    if is_exported(Path(model)):
-        return read_export(Path(model)).settings
+    if (exported := find_export(model)) is not None:
+        return exported.settings
     return read_stored_settings(find_weights(model))
 
 

@@ -4,10 +4,9 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from aiatrack.api.networks import benchmark_precision, open_network
+from aiatrack.api.networks import benchmark_precision, find_export, open_network
 from aiatrack.config import TrackingSettings, benchmark_tracking, own_calibration
 from aiatrack.errors import SettingsError
-from aiatrack.runtimes.exported import is_exported, read_export
 from aiatrack.tracking import AnyId, Color, MultiTracker, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
@@ -95,8 +94,7 @@ def _check(
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
     changes = default_changes(model, benchmark) | tracking
     TrackingSettings().replace(**changes)
-    if is_exported(Path(model)):
-        exported = read_export(Path(model))
+    if (exported := find_export(model)) is not None:
         exported.check_tracking(exported.settings.tracking.replace(**changes))
     return changes
 

@@ -71,8 +71,21 @@ def read_yaml_settings(path: Path) -> Any:
         SettingsError: the file cannot be read or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read settings {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SettingsError(f"{path} is not a YAML settings file: {error}") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML.
+
+    Raises:
+        ValueError: it is none, or holds a value that cannot be, such as the 31st of June.
+    """
+    try:
+        return yaml.safe_load(text)
+    # Besides errors of its own, PyYAML lets through whatever Python makes of a value.
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError) as error:
+        raise ValueError(str(error)) from error

@@ -3,18 +3,17 @@
 import difflib
 from collections.abc import Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel
 
 from aiatrack.config.network import NetworkSettings
-from aiatrack.config.presets import read_yaml_settings
+from aiatrack.config.presets import parse_yaml, read_yaml_settings
 from aiatrack.config.tracking import TrackingSettings
 from aiatrack.config.training import TrainingSettings
 from aiatrack.errors import SettingsError
-from aiatrack.paths import is_file, why_unreachable
+from aiatrack.paths import expand_home, is_file, why_unreachable
 
 _CHANGES: dict[str, type[BaseModel]] = {"network": NetworkSettings, "tracking": TrackingSettings}
 """Fields of `TrainingSettings` that hold changes to other settings."""
@@ -54,13 +53,13 @@ def _read(name_or_path: str) -> dict[str, Any]:
             encoding="utf-8"
         )
         values = yaml.safe_load(text)
-    elif not is_file(Path(name_or_path)):
+    elif not is_file(path := expand_home(name_or_path)):
         raise SettingsError(
-            f"there is no recipe {name_or_path!r}{why_unreachable(Path(name_or_path))}: choose one of "
+            f"there is no recipe {name_or_path!r}{why_unreachable(path)}: choose one of "
             f"{', '.join(recipe_names())}, or a YAML file"
         )
     else:
-        values = read_yaml_settings(Path(name_or_path))
+        values = read_yaml_settings(path)
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -72,9 +71,9 @@ def _read(name_or_path: str) -> dict[str, Any]:
 
 def _parse_value(override: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"the value of {override!r} is not YAML: quote it") from error
+        return parse_yaml(text)
+    except ValueError as error:
+        raise SettingsError(f"the value of {override!r:.100} is not YAML: quote it") from error
 
 
 def _set(values: Any, keys: list[str], value: Any) -> None:
@@ -82,7 +81,7 @@ def _set(values: Any, keys: list[str], value: Any) -> None:
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1
         if isinstance(values, list):
-            if not key.isdigit() or int(key) >= len(values):
+            if key not in map(str, range(len(values))):
                 raise SettingsError(f"{'.'.join(keys)}: expected a number below {len(values)}, got {key!r}")
             index: Any = int(key)
         elif isinstance(values, dict):

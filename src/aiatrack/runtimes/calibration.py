@@ -15,35 +15,40 @@ Clip = tuple[Sequence[float], Iterable[Image]]
 
 
 def gather_samples(
-    network: AiATrack, settings: ModelSettings, clips: Iterable[Clip], *, limit: int = 300
+    network: AiATrack, settings: ModelSettings, clips: Iterable[Clip], *, count: int, limit: int = 300
 ) -> dict[str, list[dict[str, Array]]]:
-    """Track clips, and keep what goes into each graph.
+    """Track clips, each as far as it has a share in the samples, and keep what goes into each graph.
 
     Args:
         network: with its weights, on the CPU; taken over.
         settings: of network and tracking.
         clips: to track.
-        limit: samples of a graph at most.
+        count: how many clips there are.
+        limit: samples of a graph at most; where a clip is short, later ones give more.
 
     Raises:
         SettingsError: no clip has a second frame.
     """
     samples: dict[str, list[dict[str, Array]]] = {}
     graphs = network_graphs(network)
+    so_far = 0
 
     def keep(name: str, inputs: Mapping[str, Array]) -> None:
         kept = samples.setdefault(name, [])
-        if len(kept) < limit:
+        if len(kept) < so_far:
             kept.append({key: array.copy() for key, array in inputs.items()})
 
     graphs.observe = keep
     tracker = Tracker(GraphNetwork(graphs, settings.network), settings.tracking)
-    for box_xywh, frames in clips:
+    for number, (box_xywh, frames) in enumerate(clips, start=1):
+        so_far = limit * number // count
         for index, frame in enumerate(frames):
             if index:
                 tracker.update(frame)
             else:
                 tracker.start(frame, box_xywh)
+            if len(samples.get("locate", ())) >= so_far:  # that of every frame
+                break
     if "locate" not in samples:
         raise SettingsError("nothing to calibrate with: give films of two frames at least")
     return samples

@@ -7,20 +7,20 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from threading import RLock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._dynamo.exc import FailOnRecompileLimitHit
 
 from aiatrack.model import AiATrack, Memory, Positions, ProjectedReferences, Reference
+from aiatrack.paths import user_cache
 from aiatrack.runtimes.eager import EagerNetwork, pack_location
 from aiatrack.tracking import ReferenceSet
 
 _LARGEST_SHAPES = 64
-"""Shapes of a verb that PyTorch may compile before it refuses."""
+"""Shapes of a verb that PyTorch may compile before it refuses; further ones run eagerly."""
 
 _TOLERANCE = {False: 0.02, True: 0.2}
 """How far compiled outputs may lie from eager ones, relative to their norm, by whether both round to
@@ -69,7 +69,6 @@ class CompiledNetwork(EagerNetwork):
         self._locate_compiled: _Verb[Tensor] = build(_locate_with(self._network))
         self._smallest_ensemble = max(warm_up_ensembles, 1)
         self._batches: set[int] = set()
-        self._lock = RLock()  # recorded graphs have one set of inputs and outputs, whatever thread calls
         if warm_up_ensembles:
             self._warm_up(warm_up_ensembles)
 
@@ -100,12 +99,11 @@ class CompiledNetwork(EagerNetwork):
     def _run(self, verb: "_Verb[Outputs]", inputs: tuple[Any, ...], filled: int) -> Outputs:
         """Run a verb on inputs whose batch is filled up, and cut its outputs to the batch again."""
         batch = len(next(_tensors(inputs)))
-        with self._lock:
-            outputs = verb(*_map(inputs, lambda part: _fill(part, filled)))
-            if not self._recorded and filled == batch:
-                return outputs
-            # The next replay overwrites them; and what is kept of a few must not hold what filled them up.
-            return _map(outputs, lambda part: part[:batch].clone())  # type: ignore[no-any-return]
+        outputs = verb(*_map(inputs, lambda part: _fill(part, filled)))
+        if not self._recorded and filled == batch:
+            return outputs
+        # The next replay overwrites them; and what is kept of a few must not hold what filled them up.
+        return _map(outputs, lambda part: part[:batch].clone())  # type: ignore[no-any-return]
 
     def _warm_up(self, ensemble: int) -> None:
         """Compile what tracking one target needs, by doing it."""
@@ -149,7 +147,15 @@ class _Verb(Generic[Outputs]):
         return self._ready[shapes](*inputs)
 
     def _prepare(self, inputs: tuple[Any, ...]) -> Callable[..., Outputs]:
-        error = _largest_error(self._compiled(*inputs), self._verb(*inputs))
+        try:
+            outputs = self._compiled(*inputs)
+        except FailOnRecompileLimitHit:  # the limit is of the process: other networks count as well
+            _log.warning(
+                "PyTorch compiles no more shapes in this process: further ones run without it; consider "
+                "runtime eager, or a smaller ensemble_size"
+            )
+            return self._verb
+        error = _largest_error(outputs, self._verb(*inputs))
         if not error <= self._tolerance:
             _log.warning(
                 "PyTorch's compiler changed what the network computes by %.2g of its outputs, more than "
@@ -211,8 +217,8 @@ def _locate_with(network: AiATrack) -> Callable[..., Tensor]:
 
 def _keep_kernels_on_disk() -> None:
     """Name a folder that outlives a restart, unless the user has; PyTorch reads it when it compiles."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(caches / "aiatrack" / "inductor"))
+    if (cache := user_cache()) is not None:  # else PyTorch's own choice, which is a temporary folder
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "inductor"))
 
 
 def _next_power_of_two(count: int) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -49,14 +50,21 @@ class EagerNetwork:
     """Runs an `AiATrack` module on a device; NumPy goes in and comes out, handles stay on the device.
 
     The module is taken over: switched to evaluation, folded, moved, and rounded if `bf16` asks for it.
+    Trackers of several threads may share one: their calls take turns.
 
     Args:
         network: with its weights loaded.
         device: where to run it.
         bf16: multiply matrices and convolve in bfloat16; boxes and scores are computed in float32 still.
+
+    Attributes:
+        turn: held during each call.
     """
 
     def __init__(self, network: AiATrack, device: torch.device, *, bf16: bool = False) -> None:
+        # What is kept between calls serves one at a time. Not a plain lock: a signal's handler that saves a
+        # tracker's state would wait for ever for the call that it interrupts.
+        self.turn = RLock()
         network.eval().requires_grad_(False)
         network.fold()
         if bf16:
@@ -77,9 +85,9 @@ class EagerNetwork:
     @torch.inference_mode()
     def encode(self, crops: npt.NDArray[np.uint8] | Tensor, padding: npt.NDArray[np.bool_]) -> EagerMemory:
         """Encode `(B, S, S, 3)` RGB crops, which may lie on the device, with their `(B, S, S)` padding."""
-        positions = self._positions.look_up(padding)
         on_device = crops if isinstance(crops, Tensor) else self._upload(crops)
-        with self._rounding():
+        with self.turn, self._rounding():
+            positions = self._positions.look_up(padding)
             batch = self._encode(on_device, stack_positions(positions))
         return EagerMemory(batch, [part.inner for part in positions])
 
@@ -92,7 +100,7 @@ class EagerNetwork:
         if list(rows) != list(range(len(picked.tokens))):
             chosen = torch.tensor(rows).to(self._device, non_blocking=True)
             picked = Memory(*(part[chosen] for part in picked))
-        with self._rounding():
+        with self.turn, self._rounding():
             reference = self._remember(picked, self._upload(boxes_xywh))
         positions = [memory.inner_positions[row] for row in rows]
         long_terms = _separate(reference.long_term, positions)
@@ -108,7 +116,7 @@ class EagerNetwork:
         short_term, multiplicity = _stack_ensembles(references, self._smallest_ensemble)
         # Counts that are all one change nothing, and adding their logarithms is a pass over the largest map.
         counts = None if (multiplicity == 1).all() else self._upload(multiplicity)
-        with self._rounding():
+        with self.turn, self._rounding():
             packed = self._locate(search.batch, long_term, short_term, counts)
         # One transfer: on a GPU every copy back is a synchronisation.
         return unpack_location(packed.cpu().numpy(), self._network.settings.grid_size)

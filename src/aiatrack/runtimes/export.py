@@ -1,10 +1,12 @@
 """Write a network as three graphs that run without this package, and check that they still say the same."""
 
+import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,11 @@ Differences = dict[str, float]
 Samples = Mapping[str, Sequence[Mapping[str, Array]]]
 """Inputs of each graph, as they come in tracking."""
 
+_PACKAGES: Mapping[ExportFormat, tuple[str, ...]] = {
+    ExportFormat.ONNX: ("onnx", "onnxscript"),
+    ExportFormat.OPENVINO: ("openvino",),
+    ExportFormat.TORCH: (),
+}
 _TOLERANCES = {Precision.FLOAT32: 1e-3, Precision.BF16: 0.1, Precision.INT8: 0.25}
 _HELD_OUT = 10
 """Samples of each graph, at most, that int8 is compared on: on random inputs, which look like nothing that
@@ -63,8 +70,9 @@ def export_network(
         OutputError: the folder exists or cannot be written, or the graphs say something else than PyTorch.
         MissingExtraError: a package for the format or precision is not installed.
     """
-    folder = exported.folder
-    check_target(folder, overwrite=overwrite)
+    check_target(exported.folder, overwrite=overwrite)
+    require_packages(exported.format, exported.precision)
+    folder = Path(os.path.realpath(exported.folder))  # a link stays, and what it leads to is replaced
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
@@ -99,6 +107,22 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{folder} exists and is no exported model: choose another name")
     if not overwrite:
         raise OutputError(f"{folder} exists: choose another name, or say --overwrite")
+
+
+def require_packages(format: ExportFormat, precision: Precision) -> None:
+    """Refuse an export for which a package is not installed.
+
+    Raises:
+        MissingExtraError: naming the package, and how to install it.
+    """
+    quantizers = ("nncf",) if precision is Precision.INT8 else ()
+    for package in (*_PACKAGES[format], *quantizers):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise MissingExtraError(
+                f"export needs {package}, which is not installed: pip install 'aiatrack[export]'"
+            ) from error
 
 
 def compare(reference: GraphRunner, other: GraphRunner, samples: Samples) -> Differences:
@@ -189,8 +213,6 @@ def _write_torch(
 def _write_onnx(
     network: AiATrack, name: str, signature: Signature, path: Path, _calibration: Iterable[Any] | None
 ) -> None:
-    for package in ("onnx", "onnxscript"):
-        _require(package)
     program = torch.onnx.export(
         _program(build_graph(network, name), signature),
         input_names=[port.name for port in signature.inputs],
@@ -207,14 +229,12 @@ def _write_onnx(
 def _write_openvino(
     network: AiATrack, name: str, signature: Signature, path: Path, calibration: Iterable[Any] | None
 ) -> None:
-    _require("openvino")
     import openvino as ov
 
     from aiatrack.runtimes.openvino_conversion import convert_graph
 
     model = convert_graph(network, name, signature)
     if calibration is not None:
-        _require("nncf")
         from aiatrack.runtimes.openvino_split import fine_convolutions
         from aiatrack.runtimes.quantization import quantize_graph
 
@@ -232,15 +252,6 @@ def _program(graph: nn.Module, signature: Signature) -> torch.export.ExportedPro
     )
     examples = example_inputs(signature, batch=2, ensemble=3)
     return torch.export.export(graph, examples, dynamic_shapes=shapes, strict=False)
-
-
-def _require(package: str) -> None:
-    try:
-        __import__(package)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"export needs {package}, which is not installed: pip install 'aiatrack[export]'"
-        ) from error
 
 
 def _versions() -> dict[str, str]:

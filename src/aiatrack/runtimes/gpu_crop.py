@@ -41,9 +41,11 @@ class GpuCroppingNetwork:
     @torch.inference_mode()
     def encode_regions(self, frame: Image, windows: Sequence[CropWindow], color: Color) -> EagerMemory:
         """Encode B regions of an `(H, W, 3)` frame."""
-        crops = cut_on_device(self._upload(frame), windows)
-        crops = crops.flip(-1) if color == "bgr" else crops
-        return self._network.encode(crops, padding_masks(frame.shape, windows))
+        padding = padding_masks(frame.shape, windows)
+        with self._network.turn:  # a frame of another thread must not get into the upload
+            crops = cut_on_device(self._upload(frame), windows)
+            crops = crops.flip(-1) if color == "bgr" else crops
+            return self._network.encode(crops, padding)
 
     def remember(
         self, memory: EagerMemory, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
@@ -68,7 +70,7 @@ class FrameUpload:
     """Copies frames to a device through two pinned buffers by turns.
 
     Page-locked memory is read by the GPU itself while the processor goes on; the second buffer can be filled
-    while the first is still being read.
+    while the first is still being read. One thread at a time may call it.
     """
 
     def __init__(self, device: torch.device) -> None:

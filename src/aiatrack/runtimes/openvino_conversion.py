@@ -6,10 +6,13 @@ A conversion takes seconds and PyTorch; a cached graph takes neither.
 import hashlib
 import logging
 import os
-import sys
+import re
+import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +21,7 @@ import numpy as np
 import openvino as ov
 
 from aiatrack.config import NetworkSettings
-from aiatrack.paths import is_file
+from aiatrack.paths import is_file, user_cache
 from aiatrack.runtimes.signatures import Signature, graph_signatures
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PACKAGE = Path(__file__).parents[1]
+_FINGERPRINT = re.compile("[0-9a-f]{32}")
+_LONGEST_UNUSED_S = 90 * 24 * 3600.0
+"""For which graphs stay in the cache: other weights, code or versions get a folder of their own."""
 
 
 class ConvertedGraphs:
@@ -50,7 +56,9 @@ class ConvertedGraphs:
         """A graph, from the cache or converted."""
         if self._folder is not None and is_file(self._folder / f"{name}.xml"):
             try:
-                return core.read_model(self._folder / f"{name}.xml")
+                model = core.read_model(self._folder / f"{name}.xml")
+                _mark_used(self._folder)
+                return model
             except RuntimeError:
                 _log.debug("cached graph in %s cannot be read; converting anew", self._folder)
         if self._network is None:
@@ -58,6 +66,7 @@ class ConvertedGraphs:
         model = _as_stored(core, convert_graph(self._network, name, self._signatures[name]))
         if self._folder is not None:
             _keep(model, self._folder, name)
+            _remove_unused(self._folder.parent)
         return model
 
 
@@ -97,25 +106,14 @@ def cache_folder() -> Path | None:
 
     That is where the variable is empty, or the user has no home.
     """
+    chosen = os.environ.get("AIATRACK_CACHE")
+    if chosen is None:
+        return user_cache()
     try:
-        return _named_cache_folder()
-    except RuntimeError as error:  # of `expanduser`
+        return Path(chosen).expanduser() if chosen else None
+    except RuntimeError as error:
         _log.debug("there is no folder to cache graphs in: %s", error)
         return None
-
-
-def _named_cache_folder() -> Path | None:
-    chosen = os.environ.get("AIATRACK_CACHE")
-    if chosen is not None:
-        return Path(chosen).expanduser() if chosen else None
-    home = Path("~").expanduser()
-    if sys.platform == "win32":
-        caches = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        caches = home / "Library" / "Caches"
-    else:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return caches / "aiatrack"
 
 
 def _fingerprint(weights: Path) -> str:
@@ -124,7 +122,7 @@ def _fingerprint(weights: Path) -> str:
     for source in (*sorted((_PACKAGE / "model").glob("*.py")), *sorted((_PACKAGE / "runtimes").glob("*.py"))):
         digest.update(source.read_bytes())
     digest.update(f"openvino {version('openvino')}, torch {version('torch')}".encode())
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:32]  # as `_FINGERPRINT`
 
 
 def _as_stored(core: ov.Core, model: ov.Model) -> ov.Model:
@@ -155,3 +153,17 @@ def _keep(model: ov.Model, folder: Path, name: str) -> None:
                 (Path(unfinished) / f"{name}{suffix}").replace(folder / f"{name}{suffix}")
     except (OSError, RuntimeError) as error:
         _log.debug("cannot cache a graph in %s: %s", folder, error)
+
+
+def _mark_used(folder: Path) -> None:
+    with suppress(OSError):  # somebody else's, or on a disk that cannot be written
+        os.utime(folder)
+
+
+def _remove_unused(cache: Path) -> None:
+    """Remove the graphs that nobody has used for long; nothing else that lies in the cache."""
+    with suppress(OSError):  # such as of a folder that another process removes in the meantime
+        for folder in cache.iterdir():
+            is_ours = _FINGERPRINT.fullmatch(folder.name) is not None
+            if is_ours and time.time() - folder.stat().st_mtime > _LONGEST_UNUSED_S:
+                shutil.rmtree(folder, ignore_errors=True)
