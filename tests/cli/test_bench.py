@@ -44,6 +44,11 @@ def test_json_has_machine_versions_stages_and_film(bench, here):
     assert report["film"]["encode_film_ms"]["median"] > 0
 
 
+def test_without_targets_all_boxes_are_followed(bench, here):
+    assert bench("--box", "5,5,20,20", "--box", "40,5,20,20", "--peers", "none", "-o", "bench.json").code == 0
+    assert [row["targets"] for row in json.loads((here / "bench.json").read_text())["rows"]] == [3]
+
+
 def test_csv_has_one_line_a_stage_below_its_header(bench, here):
     assert bench("--peers", "none", "-o", "bench.csv").code == 0
     lines = (here / "bench.csv").read_text().splitlines()

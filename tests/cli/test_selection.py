@@ -94,6 +94,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, image: np.ndarray, *deeds: Any) -> tupl
         assert screen.destroyed
 
 
+EVERYTHING = (("<ButtonPress-1>", 0, 0), ("<B1-Motion>", 500, 500))
 DRAG = (("<ButtonPress-1>", 10, 20), ("<B1-Motion>", 25, 30), ("<B1-Motion>", 30, 40))
 
 
@@ -109,6 +110,13 @@ def test_large_frame_is_shown_small(monkeypatch):
     (box,), screen = ask(monkeypatch, picture(0, 320, 200), *DRAG, "<Return>")
     assert box == pytest.approx((10 / 0.425, 20 / 0.425, 20 / 0.425, 20 / 0.425))
     assert screen.pictures[0].startswith(b"P6 136 85 255 ")
+
+
+@pytest.mark.parametrize(("size", "shown"), [((4000, 1), b"136 1"), ((1, 4000), b"1 85")])
+def test_thin_frame_is_shown_all_the_same(size, shown, monkeypatch):
+    boxes, screen = ask(monkeypatch, np.zeros((*size[::-1], 3), np.uint8), *EVERYTHING, "<Return>")
+    assert screen.pictures[0].startswith(b"P6 " + shown + b" 255 ")
+    assert boxes == [(0, 0, *size)]
 
 
 def test_enter_waits_for_a_box(monkeypatch):

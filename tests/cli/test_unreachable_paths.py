@@ -79,3 +79,13 @@ def test_a_folder_that_may_not_be_searched(tmp_path, monkeypatch):
 def test_what_is_just_not_there_needs_no_reason(tmp_path):
     assert why_unreachable(tmp_path / "gone") == ""
     assert why_unreachable(tmp_path) == ""
+
+
+def test_a_path_at_home_of_a_user_without_one(run, here, monkeypatch):
+    def fail(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    outcome = run("info", "~/model.safetensors")
+    assert outcome.err.startswith("error: "), outcome
+    assert "~/model.safetensors" in outcome.err

@@ -176,3 +176,17 @@ def test_whether_there_are_more_frames_than_were_delivered(tmp_path: Path, kind:
     with source() as frames:
         next(frames)
     assert frames.goes_on
+
+
+def test_of_unknown_length_there_are_more_frames_unless_it_is_live_or_at_its_end(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.h264", 6)
+    with open_frames(film) as source:
+        assert source.frame_count is None
+        next(source)
+        assert source.goes_on
+        assert len(list(source)) == 5
+        assert not source.goes_on
+    with open_frames(film) as source:
+        source.live = True
+        next(source)
+    assert not source.goes_on

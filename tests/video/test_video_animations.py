@@ -10,7 +10,7 @@ import pytest
 from film_making import grey_image, level, make_film
 
 from aiatrack.errors import FrameError, VideoError
-from aiatrack.video import Frame, open_frames
+from aiatrack.video import Frame, VideoWarning, open_frames
 
 COUNT = 70  # more than are decoded at once
 ANIMATIONS = ["film.webp", "film.png", "film.tif"]
@@ -82,6 +82,20 @@ def test_sixteen_bit_pages_become_eight(tmp_path: Path) -> None:
     assert cv2.imwritemulti(str(tmp_path / "film.tif"), pages)
     frames = read_all(tmp_path / "film.tif")
     assert [frame.image[0, 0].tolist() for frame in frames] == [[100] * 3, [50] * 3]
+
+
+@pytest.mark.parametrize("head", [b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"])
+def test_damaged_big_tiff_is_refused(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "film.tif").write_bytes(head + b"\xff" * 8)
+    with pytest.raises(VideoError, match=r"image .*film\.tif"):
+        read_all(tmp_path / "film.tif")
+
+
+def test_frame_rate_of_an_animation_is_not_used(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "film.webp", 3)
+    with pytest.warns(VideoWarning, match=r"film\.webp: .* the frame rate of 5 is not used"):
+        frames = read_all(path, frame_rate=5)
+    assert [frame.time_s for frame in frames] == pytest.approx([0.0, 0.04, 0.08])
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

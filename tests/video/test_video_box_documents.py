@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from box_rows import CAR, DOCUMENTS, DOG, FILM, THIRD, fill, write
+from box_rows import CAR, DOCUMENTS, DOG, FILM, THIRD, fill, row, write
 
 from aiatrack.errors import DataError, OutputError
 from aiatrack.video import VideoWarning, check_box_output, finish_box_document, open_box_writer
@@ -22,8 +22,7 @@ BOXES = '{"frame": 0, "time": 0, "boxes": [{"box": %s, "score": 1, "id": 1, "pre
 def test_nothing_is_lost_when_a_document_is_never_finished(tmp_path: Path, name: str) -> None:
     whole = write(tmp_path / name).read_text()
     (tmp_path / name).write_text("precious")
-    writer = open_box_writer(tmp_path / name, film=FILM, ids=[CAR, DOG, THIRD])
-    fill(writer)
+    fill(open_box_writer(tmp_path / name, film=FILM, ids=[CAR, DOG, THIRD]))
     # Killed here, in the middle of a line.
     journal = tmp_path / f"{name}.journal"
     with journal.open("a") as file:
@@ -32,6 +31,16 @@ def test_nothing_is_lost_when_a_document_is_never_finished(tmp_path: Path, name:
     assert finish_box_document(journal) == tmp_path / name
     assert (tmp_path / name).read_text() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+def test_tracks_of_a_killed_run_end_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.cvat.xml"
+    writer = open_box_writer(path, film=FILM)
+    writer.write_frame(4, 0.16, [row(4, CAR, 1)])
+    del writer  # killed
+    finish_box_document(tmp_path / "boxes.cvat.xml.journal")
+    boxes = ElementTree.parse(path).getroot().findall("track/box")
+    assert [(box.get("frame"), box.get("outside")) for box in boxes] == [("4", "0"), ("5", "1")]
 
 
 def test_a_journal_that_was_left_is_kept_by_the_next_run(tmp_path: Path) -> None:
@@ -125,6 +134,26 @@ def test_two_runs_cannot_write_one_document(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole.cvat.xml").read_text()
     assert (tmp_path / "boxes.cvat.xml").read_text() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["boxes.cvat.xml", "whole.cvat.xml"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_the_journal_of_a_run_that_is_alive_stays_its_own(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.cvat.xml").read_text()
+    journal = tmp_path / "boxes.cvat.xml.journal"
+    with open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM, ids=[CAR, DOG, THIRD]) as writer:
+        with pytest.raises(OutputError, match="a run is still writing "):
+            finish_box_document(journal)
+        assert journal.exists()
+        fill(writer)
+    assert (tmp_path / "boxes.cvat.xml").read_text() == whole
+
+
+def test_a_journal_that_is_gone_at_the_end(tmp_path: Path) -> None:
+    writer = open_box_writer(tmp_path / "boxes.cvat.xml", film=FILM, ids=[CAR, DOG, THIRD])
+    fill(writer)
+    (tmp_path / "boxes.cvat.xml.journal").unlink()
+    with pytest.raises(OutputError, match=r"No such file.*boxes\.cvat\.xml is not made"):
+        writer.close()
 
 
 def test_the_way_to_rescue_a_journal_can_be_pasted(tmp_path: Path) -> None:

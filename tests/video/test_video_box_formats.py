@@ -109,6 +109,15 @@ def test_cvat_tracks_end_where_nobody_looked_any_more(tmp_path: Path) -> None:
     assert ElementTree.parse(tmp_path / "boxes.cvat.xml").getroot().findtext("meta/task/size") == "2"
 
 
+def test_cvat_tracks_end_where_the_run_was_broken_off(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.cvat.xml"
+    with pytest.raises(RuntimeError, match="the source broke"), open_box_writer(path, film=FILM) as writer:
+        writer.write_frame(4, 0.16, [row(4, CAR, 1)])
+        raise RuntimeError("the source broke")
+    (box, end) = ElementTree.parse(path).getroot().findall("track/box")
+    assert [(b.get("frame"), b.get("outside")) for b in (box, end)] == [("4", "0"), ("5", "1")]
+
+
 @pytest.mark.parametrize("name", ["boxes.csv", "boxes.mot.txt", "boxes.coco.json", "boxes.labelstudio.json"])
 def test_other_formats_are_the_same_where_the_film_goes_on(tmp_path: Path, name: str) -> None:
     texts = []
@@ -283,6 +292,10 @@ def test_text_of_several_targets_needs_a_file_for_each(tmp_path: Path) -> None:
         open_box_writer(tmp_path / "boxes_{id}.txt")
     with pytest.raises(OutputError, match="cannot be part of a file's name"):
         open_box_writer(tmp_path / "boxes_{id}.txt", ids=["../up"])
+    with pytest.raises(OutputError, match=r"targets 1 and '1' would share the file .*boxes_1\.txt"):
+        open_box_writer(tmp_path / "boxes_{id}.txt", ids=[1, 2, "1"])
+    with pytest.raises(OutputError, match="targets 'car' and 'Car' would share"):
+        check_box_output(tmp_path / "boxes_{id}.txt", ids=["car", "Car"])
     with (
         open_box_writer(tmp_path / "boxes.txt") as writer,
         pytest.raises(OutputError, match="holds one target"),

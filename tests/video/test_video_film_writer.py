@@ -1,5 +1,6 @@
 """Films out: times, sound, colours, ordinary when closed, playable when killed, never over an input."""
 
+import math
 import os
 import resource
 import signal
@@ -353,8 +354,20 @@ def test_frames_of_another_kind_or_size_are_refused_and_the_film_goes_on(tmp_pat
             film.write(Frame(grey_image(1) / 255.0, 1, 0.1))  # type: ignore[arg-type]
         with pytest.raises(FrameError, match=r"frame 1 is 10 x 12 pixels but the film is 64 x 48"):
             film.write(Frame(grey_image(1, 10, 12), 1, 0.1))
+        for time_s in (math.nan, math.inf, -math.inf, 1e15, -1e300):
+            with pytest.raises(FrameError, match=r"frame 1: expected a time within 1e\+12 s of 0, got"):
+                film.write(Frame(grey_image(1), 1, time_s))
         film.write(Frame(grey_image(1), 1, 0.1))
     assert len(probe(tmp_path / "film.mp4")["times"]) == 2
+
+
+def test_first_frame_without_a_time_leaves_no_trace(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FrameError, match="got nan"),
+        open_film(tmp_path / "film.mp4", frame_rate=25) as film,
+    ):
+        film.write(Frame(grey_image(0), 0, math.nan))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_writing_after_close(tmp_path: Path) -> None:

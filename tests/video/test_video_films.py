@@ -155,6 +155,34 @@ def test_raw_stream_without_times_is_timed_by_rate(tmp_path: Path) -> None:
     assert [frame.time_s for frame in frames] == pytest.approx([0.2, 0.3, 0.4, 0.5])
 
 
+@pytest.mark.parametrize(("ending", "file_format"), [("mjpeg", None), ("mjpg", "mpjpeg")])
+def test_pictures_without_times_are_timed_by_rate(
+    tmp_path: Path, ending: str, file_format: str | None
+) -> None:
+    film = make_film(
+        tmp_path / f"film.{ending}", 6, codec="mjpeg", pix_fmt="yuvj420p", file_format=file_format
+    )
+    frames = read_all(film, frame_rate=10, start_s=0.2)
+    assert [frame.index for frame in frames] == [2, 3, 4, 5]
+    assert [frame.time_s for frame in frames] == pytest.approx([0.2, 0.3, 0.4, 0.5])
+
+
+def test_animated_png_keeps_its_times(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.apng", 6, codec="apng", pix_fmt="rgb24", rate=20)
+    with pytest.warns(VideoWarning, match="the frame rate of 5 is not used"):
+        source = open_frames(film, frame_rate=5)
+    with source:
+        times = [frame.time_s for frame in source]
+    assert times == pytest.approx([0, 0.05, 0.1, 0.15, 0.2, 0.25])
+    assert source.frame_rate == 20
+
+
+def test_start_beyond_all_clocks_is_no_frame(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", 6)
+    with pytest.raises(VideoError, match="has no frame from"):
+        read_all(film, start_s=1e15)
+
+
 def test_frame_rate_that_is_not_used_is_a_warning(tmp_path: Path) -> None:
     film = make_film(tmp_path / "film.mp4", 6)
     with pytest.warns(VideoWarning, match="the frame rate of 10 is not used") as caught:

@@ -135,6 +135,14 @@ def test_glob_over_folders(tmp_path: Path) -> None:
         assert source.frame_count == 2
 
 
+def test_glob_in_a_folder_with_brackets(tmp_path: Path) -> None:
+    folder = tmp_path / "clip [1]"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), grey_image(0))
+    with open_frames(str(folder / "*.png")) as source:
+        assert len(list(source)) == 1
+
+
 def test_path_with_brackets_is_no_glob(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "film [1]", ["0.png", "1.png"])
     assert len(list(open_frames(str(folder)))) == 2

@@ -1,5 +1,6 @@
 """Streams over a local server, and cameras played by a stand-in."""
 
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -49,7 +51,11 @@ class Handler(BaseHTTPRequestHandler):
 def address(tmp_path: Path) -> Iterator[str]:
     make_film(tmp_path / "film.mp4", 20, container_options={"movflags": "faststart"})
     make_film(tmp_path / "film.ts", 60)
-    Handler.films = {name: (tmp_path / name).read_bytes() for name in ("film.mp4", "film.ts")}
+    # Larger than what is buffered, within which an index at the end is found.
+    noise = np.random.default_rng(0).integers(0, 256, (20, 240, 320, 3), np.uint8)
+    make_film(tmp_path / "index_last.mp4", list(noise))
+    names = ("film.mp4", "film.ts", "index_last.mp4")
+    Handler.films = {name: (tmp_path / name).read_bytes() for name in names}
     Handler.films["endless.ts"] = Handler.films["film.ts"]
     Handler.films["page.html"] = b"<html>no film</html>" * 50
     Handler.stall = threading.Event()
@@ -117,9 +123,38 @@ def test_file_address(tmp_path: Path) -> None:
     assert len(list(open_frames(film.as_uri()))) == 3
 
 
+def test_film_with_its_index_at_the_end_from_a_server_that_gives_no_parts(address: str) -> None:
+    with (
+        pytest.raises(VideoError, match=r"cannot be read as it comes .*: save it to a file first"),
+        open_frames(f"{address}/index_last.mp4") as source,
+    ):
+        next(source)
+
+
 def test_password_is_hidden() -> None:
     assert hide_password("rtsp://me:secret@host:554/a?b=c") == "rtsp://host:554/a?b=c"
     assert hide_password("http://host/a@b") == "http://host/a@b"
+    assert hide_password("rtsp://me@host/a") == "rtsp://host/a"
+    assert hide_password("rtsp://[::1/a") == "rtsp://[::1/a"
+
+
+@pytest.mark.parametrize("password", ["pa[ss", "se#cret", "se/cret", "se?cret", "s@cret", "s:@/[?#e"])
+def test_password_with_letters_that_end_a_host(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")  # no network is asked for such a host
+
+    monkeypatch.setattr(av, "open", refuse)
+    address = f"rtsp://admin:{password}@127.0.0.1:1/stream"
+    assert hide_password(address) == "rtsp://127.0.0.1:1/stream"
+    with pytest.raises(VideoError) as caught:
+        open_frames(address)
+    assert "127.0.0.1:1/stream" in str(caught.value)
+    assert password not in str(caught.value)
+
+
+def test_address_with_half_a_host() -> None:
+    with pytest.raises(VideoError, match="cannot open rtsp://"):
+        open_frames("rtsp://[::1/stream")
 
 
 class FakeCapture:

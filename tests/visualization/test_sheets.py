@@ -106,6 +106,9 @@ def test_wrong_maps_are_refused() -> None:
         draw_heatmap(grey(1)[0], np.zeros((3, 3, 3)))
     with pytest.raises(SettingsError, match="opacity"):
         draw_heatmap(grey(1)[0], np.zeros((3, 3)), opacity=2)
+    for value_range in ((0, np.nan), (-np.inf, 1)):
+        with pytest.raises(SettingsError, match="value range"):
+            draw_heatmap(grey(1)[0], np.eye(3), value_range=value_range)
     with pytest.raises(BoxError, match="finite"):
         draw_heatmap(grey(1)[0], np.zeros((3, 3)), box_xywh=(0, 0, np.nan, 4))
     with pytest.raises(BoxError, match="pixel"):

@@ -182,5 +182,13 @@ def test_wrong_styles_are_refused() -> None:
         draw_box(blank(), (1, 1, 2, 2), style="wavy")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="asleep"):
         draw_result(blank(), (1, 1, 2, 2), 0.5, state="asleep")
-    with pytest.raises(SettingsError, match="1 px"):
-        draw_box(blank(), (1, 1, 2, 2), thickness=0)
+    for thickness in (0, 2.5, 40_000, np.nan, np.inf):
+        with pytest.raises(SettingsError, match="1 px"):
+            draw_box(blank(), (1, 1, 2, 2), thickness=thickness)  # type: ignore[arg-type]
+
+
+def test_whole_thickness_of_any_kind_of_number() -> None:
+    expected = draw_box(blank(), (30, 20, 40, 50), thickness=2, style="dashed")
+    for thickness in (2.0, np.float32(2), np.int64(2)):
+        frame = draw_box(blank(), (30, 20, 40, 50), thickness=thickness, style="dashed")  # type: ignore[arg-type]
+        assert (frame == expected).all()

@@ -30,7 +30,10 @@ def bench(
         list[str] | None, typer.Option(help="auto, float32, bf16, int8; repeat it. Without: auto.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    targets: Annotated[str, typer.Option(help="Numbers of targets, such as 1,8,32.")] = "1",
+    targets: Annotated[
+        str | None,
+        typer.Option(help="Numbers of targets, such as 1,8,32. Without: as many as there are boxes, or 1."),
+    ] = None,
     peers: Annotated[
         str, typer.Option(help="OpenCV's trackers beside: csrt, kcf, mil, nano:FOLDER, vit:FILE; or none.")
     ] = "csrt,kcf",
@@ -65,9 +68,8 @@ def bench(
     aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200
     ```
     """
-    wanted = _Wanted(
-        model or ["lite", "nano"], runtime or ["auto"], precision or ["auto"], device, parse_counts(targets)
-    )
+    counts = [len(box) if box else 1] if targets is None else parse_counts(targets)
+    wanted = _Wanted(model or ["lite", "nano"], runtime or ["auto"], precision or ["auto"], device, counts)
     if (film is None) != (box is None):
         raise SettingsError("--film and --box go together: the box says what to follow in the film")
     from aiatrack.cli.targets import parse_box

@@ -6,9 +6,9 @@ from rich.table import Table
 
 from aiatrack.cli.terminal import console, print_line
 from aiatrack.timing import Report, Spread, Timing
+from aiatrack.timing.stages import NETWORK_STAGES
 
 _SPREAD_WIDTH = 11
-_STAGES = ("crop", "encode", "remember", "locate")
 
 
 def print_report(report: Report) -> None:
@@ -42,7 +42,7 @@ def build_table(timings: list[Timing]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("runtime", min_width=8)
-    for name in ("boxes", *_STAGES):
+    for name in ("boxes", *NETWORK_STAGES):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("update", "film"):
         table.add_column(name, justify="right", min_width=_SPREAD_WIDTH)  # on two lines where room is scarce
@@ -50,7 +50,7 @@ def build_table(timings: list[Timing]) -> Table:
     for timing in timings:
         who = timing.contender
         runtime = who.runtime if who.precision in ("-", "auto") else f"{who.runtime} {who.precision}"
-        stages = (_median(timing.stages_ms.get(stage)) for stage in _STAGES)
+        stages = (_median(timing.stages_ms.get(stage)) for stage in NETWORK_STAGES)
         spreads = (str(spread or "-") for spread in (timing.update_ms, timing.film_frames_per_s))
         table.add_row(
             escape(who.name),

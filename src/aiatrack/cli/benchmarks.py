@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from aiatrack.cli.terminal import print_line
+from aiatrack.cli.terminal import console, print_line
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import SequenceCheck, check_benchmark, open_benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
@@ -44,7 +43,7 @@ def list_benchmarks(
             description.rules,
             description.layout,
         )
-    Console().print(table)
+    console.print(table)
 
 
 @app.command("check")
@@ -93,7 +92,6 @@ def _found_below(root: Path) -> list[str]:
 
 
 def _print_checks(checks: dict[str, list[SequenceCheck]]) -> None:
-    console = Console()
     for name, found in checks.items():
         problems = [check for check in found if not check.complete]
         console.print(f"[bold]{name}[/bold]: {len(found) - len(problems)} of {len(found)} sequences complete")

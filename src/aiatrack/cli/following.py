@@ -72,7 +72,8 @@ class Following:
         words = _frames(self.count)
         if not self.count:
             return f"{words}; nothing was written"
-        if self.count > 1:
+        # A Ctrl-C may come between a frame and the time it took.
+        if self._seconds:
             words += f" at {self.count / self._seconds:.1f} frames/s"
         followed = [tally for tally in self._tallies.values() if tally.frames]
         if len(self._tallies) > 1:

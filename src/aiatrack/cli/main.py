@@ -5,7 +5,6 @@ Commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `-
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +23,7 @@ from aiatrack.cli.terminal import give_up_broken_output, prepare_streams, print_
 from aiatrack.cli.track import track
 from aiatrack.cli.train import train
 from aiatrack.errors import AiATrackError, OutputError
+from aiatrack.paths import expand_home
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,7 +73,7 @@ def _expand_home(argument: str) -> str:
     begin = argument.find("=") + 1
     path = argument[begin:]
     is_at_home = path.partition("/")[0] == "~"
-    return f"{argument[:begin]}{Path(path).expanduser()}" if is_at_home else argument
+    return f"{argument[:begin]}{expand_home(path)}" if is_at_home else argument
 
 
 def main() -> None:

@@ -66,7 +66,9 @@ class _Window:
         self._frame_size = width, height
         room = root.winfo_screenwidth() / width, root.winfo_screenheight() / height
         self._scale = min(1.0, _SCREEN_SHARE * min(room))
-        shown = cv2.resize(image, None, fx=self._scale, fy=self._scale, interpolation=cv2.INTER_AREA)
+        # However thin a frame is, something of it is shown.
+        shown_size = max(1, round(self._scale * width)), max(1, round(self._scale * height))
+        shown = cv2.resize(image, shown_size, interpolation=cv2.INTER_AREA)
         # Tk reads PPM from memory without any image library.
         pixels = b"P6 %d %d 255 " % (shown.shape[1], shown.shape[0]) + shown.tobytes()
         self._photo = tkinter.PhotoImage(master=root, data=pixels)

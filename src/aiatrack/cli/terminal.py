@@ -116,26 +116,21 @@ class _RateColumn(ProgressColumn):
 
 def frame_progress() -> Progress:
     """Progress over frames: speed and time left. Silent where standard error is not a terminal."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
-    )
+    return _progress(_RateColumn(), TimeRemainingColumn())
 
 
 def step_progress() -> Progress:
     """Progress over steps that have names. Silent where standard error is not a terminal."""
+    return _progress(TimeRemainingColumn())
+
+
+def _progress(*further: ProgressColumn) -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        *further,
         console=errors,
         disable=not errors.is_terminal,
     )

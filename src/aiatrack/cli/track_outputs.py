@@ -23,6 +23,7 @@ from aiatrack.video import (
 )
 from aiatrack.video.film_writer import MAX_FRAME_RATE
 from aiatrack.video.output_path import is_same_file
+from aiatrack.video.stream_source import hide_password
 from aiatrack.visualization import colour_of, draw_result
 
 Results = Mapping[TargetId, TrackResult]
@@ -77,8 +78,8 @@ class Outputs:
             # A film's file starts with its first frame: nothing is replaced yet.
             self._film = open_film(
                 film,
-                # Of a film whose frames have times of their own, the rate is no more than a hint.
-                frame_rate=rate if rate is None or frames.path is None else min(rate, MAX_FRAME_RATE),
+                # Where frames have times of their own, the rate is no more than a hint.
+                frame_rate=min(rate, MAX_FRAME_RATE) if rate and frames.has_own_times else rate,
                 audio_from=frames.path,
                 pixel_aspect=frames.pixel_aspect,
                 inputs=self._inputs,
@@ -145,8 +146,12 @@ def _is_address(source: str) -> bool:
 
 
 def _path_of(source: str) -> str:
-    """Of an address the path alone: what follows it may be a token that is nobody else's business."""
-    return unquote(urlsplit(source).path) if _is_address(source) else source
+    """Of an address the path alone: what is around it may be a secret that is nobody else's business."""
+    if not _is_address(source):
+        return source
+    with suppress(ValueError):  # half of an IPv6 address
+        return unquote(urlsplit(hide_password(source)).path)
+    return ""
 
 
 def _write_rows(boxes: BoxWriter, frame: Frame, results: Results) -> None:

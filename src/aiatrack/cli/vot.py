@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiatrack.cli.terminal import console
+from aiatrack.cli.terminal import print_line
 from aiatrack.errors import SettingsError
 from aiatrack.paths import exists
 
@@ -90,12 +90,7 @@ def workspace(
     name = re.sub(r"[^A-Za-z0-9_-]", "-", factory.name)
     command = [sys.executable, "-m", "aiatrack", "vot", *options]
     write_workspace(folder, {name: command}, benchmark=opened, stack=stack)
-    console.print(
-        f"wrote a VOT workspace in {folder}; run it with: vot evaluate --workspace {folder} {name}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    print_line(f"wrote a VOT workspace in {folder}; run it with: vot evaluate --workspace {folder} {name}")
 
 
 def _build_factory(model: str, tracker: str | None, device: str) -> "TrackerFactory":

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Report:
     film: FilmTimes
     timings: list[Timing]
 
-    @property
+    @cached_property
     def header(self) -> dict[str, Any]:
         """Machine, threads, versions, and how it was measured."""
         return {

@@ -1,5 +1,6 @@
 """Frames of one image file that holds several pictures: animated WebP, TIFF of several pages."""
 
+import warnings
 from collections.abc import Generator, Sequence
 from fractions import Fraction
 from itertools import accumulate
@@ -11,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import VideoError
-from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, Image
+from aiatrack.video.frames import (
+    DEFAULT_FRAME_RATE,
+    UNUSED_RATE,
+    Frame,
+    FrameSource,
+    Image,
+    VideoWarning,
+)
 from aiatrack.video.image_headers import count_tiff_pages, read_webp_durations_s
 from aiatrack.video.image_source import read_image_file
 from aiatrack.video.time_span import TimeSpan
@@ -26,7 +34,8 @@ class AnimationSource(FrameSource):
     Args:
         path: the file.
         span: the part asked for, by these times.
-        frame_rate: pages per second of a TIFF; None means 30.
+        frame_rate: pages per second of a TIFF; None means 30. A WebP has no use for it, which a
+            `VideoWarning` says.
 
     Raises:
         VideoError: while iterating, where a picture cannot be read.
@@ -38,8 +47,11 @@ class AnimationSource(FrameSource):
         self.can_read_ahead = True
         durations = read_webp_durations_s(path)
         self._is_webp = bool(durations)
+        self.has_own_times = self._is_webp
         if self._is_webp:
             self.frame_rate = len(durations) / sum(durations)
+            if frame_rate is not None:
+                warnings.warn(f"{path}: {UNUSED_RATE.format(float(frame_rate))}", VideoWarning, stacklevel=3)
         else:
             self.frame_rate = frame_rate or DEFAULT_FRAME_RATE
             durations = [1 / Fraction(self.frame_rate)] * count_tiff_pages(path)

@@ -1,12 +1,12 @@
 """From the name of a file to the writer of its format."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from os import PathLike
 from pathlib import Path
 
 from aiatrack.errors import DataError, OutputError, SettingsError
-from aiatrack.paths import exists, is_file, is_folder
+from aiatrack.paths import exists, expand_home, is_file, is_folder
 from aiatrack.video.box_formats.coco import compose_coco
 from aiatrack.video.box_formats.cvat import compose_cvat
 from aiatrack.video.box_formats.documents import (
@@ -14,6 +14,7 @@ from aiatrack.video.box_formats.documents import (
     DocumentBoxWriter,
     Recording,
     document_path,
+    hold_journal,
     journal_path,
     write_document,
 )
@@ -101,7 +102,7 @@ def check_box_output(
         OutputError: unknown ending, not writable, the output is an input, or the format holds one target.
         SettingsError: unknown format.
     """
-    target = Path(path).expanduser()
+    target = expand_home(Path(path))
     chosen = choose_format(target, format)
     files = [target]
     if chosen is BoxFormat.TEXT and ids is not None:
@@ -111,8 +112,10 @@ def check_box_output(
     if chosen in _DOCUMENTS and exists(target) and not (is_file(target) or is_folder(target)):
         raise OutputError(f"{target} is no ordinary file, and {chosen.value} is written as a whole: name one")
     sources = tuple(inputs)
-    for file in [*files, *([journal_path(target.resolve())] if chosen in _DOCUMENTS else [])]:
+    for file in files:
         check_output_path(file, sources)
+    if chosen in _DOCUMENTS:
+        check_output_path(journal_path(target.resolve()), sources)
 
 
 def open_box_writer(
@@ -139,7 +142,7 @@ def open_box_writer(
         SettingsError: unknown format, or one that needs `film`.
     """
     check_box_output(path, format=format, ids=ids, inputs=inputs)
-    target = Path(path).expanduser()
+    target = expand_home(Path(path))
     chosen = choose_format(target, format)
     if chosen is BoxFormat.TEXT:
         paths = _text_paths(target, ids)
@@ -167,15 +170,16 @@ def finish_box_document(journal: str | PathLike[str]) -> Path:
 
     Raises:
         DataError: this is no journal.
-        OutputError: the document cannot be written.
+        OutputError: the document cannot be written, or the run is alive and still writes its journal.
     """
-    source = Path(journal).expanduser()
+    source = expand_home(Path(journal))
     document = document_path(source)
-    recording = Recording(source)
     composers = {format.value: compose for format, compose in _DOCUMENTS.items()}
-    if recording.kind not in composers:
-        raise DataError(f"{source} is a journal for {recording.kind!r}, which this version cannot write")
-    write_document(document, composers[recording.kind], recording)
+    with hold_journal(source):
+        recording = Recording(source)
+        if recording.kind not in composers:
+            raise DataError(f"{source} is a journal for {recording.kind!r}, which this version cannot write")
+        write_document(document, composers[recording.kind], recording)
     source.unlink(missing_ok=True)
     return document
 
@@ -194,4 +198,17 @@ def _text_paths(path: Path, ids: Sequence[TargetId]) -> dict[TargetId, Path]:
     for target_id in ids:
         if any(letter in str(target_id) for letter in '/\\:*?"<>|\0'):
             raise OutputError(f"target {target_id!r} cannot be part of a file's name: call it otherwise")
-    return {each: path.with_name(path.name.replace(_PLACE_OF_ID, str(each))) for each in ids}
+    paths = {each: path.with_name(path.name.replace(_PLACE_OF_ID, str(each))) for each in ids}
+    _check_apart(paths)
+    return paths
+
+
+def _check_apart(paths: Mapping[TargetId, Path]) -> None:
+    """Refuse two targets of one file, as `1` and `"1"` have, and on some systems `car` and `Car`."""
+    first: dict[str, TargetId] = {}
+    for target_id, path in paths.items():
+        other = first.setdefault(path.name.casefold(), target_id)
+        if other is not target_id:
+            raise OutputError(
+                f"targets {other!r} and {target_id!r} would share the file {path}: call one of them otherwise"
+            )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import BoxError, DataError
+from aiatrack.paths import expand_home
 
 
 def read_boxes_txt(path: str | PathLike[str]) -> npt.NDArray[np.float64]:
@@ -24,13 +25,15 @@ def read_boxes_txt(path: str | PathLike[str]) -> npt.NDArray[np.float64]:
         DataError: the file is missing, no text, or holds no box.
         BoxError: a line is not four numbers; the message names the line.
     """
-    source = Path(path).expanduser()
+    source = expand_home(Path(path))
     try:
         text = source.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"cannot read boxes from {source}: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{source} is not a text file: expected one box x,y,w,h a line") from error
+    except ValueError as error:  # a null character in the name
+        raise DataError(f"cannot read boxes from {source}: {error}; check the path") from error
     lines = enumerate(text.splitlines(), start=1)
     boxes = [_parse_box(line, f"{source}, line {number}") for number, line in lines if line.strip()]
     if not boxes:

@@ -84,16 +84,20 @@ class TrackNumbers:
 
     def __init__(self, ids: Iterable[TargetId] = ()) -> None:
         self._numbers: dict[TargetId, int] = {}
+        self._taken: set[int] = set()
+        self._lowest_free = 1
         # Numbers first: a name must not take what a later target is called.
         for target_id in sorted(ids, key=lambda target_id: not _is_number(target_id)):
             self[target_id]
 
     def __getitem__(self, target_id: TargetId) -> int:
         if target_id not in self._numbers:
-            taken = set(self._numbers.values())
-            free = next(number for number in range(1, len(taken) + 2) if number not in taken)
-            keeps = _is_number(target_id) and target_id not in taken
-            self._numbers[target_id] = int(target_id) if keeps else free
+            keeps = _is_number(target_id) and target_id not in self._taken
+            number = int(target_id) if keeps else self._lowest_free
+            self._numbers[target_id] = number
+            self._taken.add(number)
+            while self._lowest_free in self._taken:
+                self._lowest_free += 1
         return self._numbers[target_id]
 
 
@@ -123,10 +127,8 @@ class BoxWriter(ABC):
     def film_goes_on(self) -> None:  # noqa: B027 - most formats have nothing to say
         """Say, after the last frame, that the film has more of them, in which nobody looked.
 
-        Where a box would stay until another is given, targets then go with the frame after the last.
-
-        Raises:
-            OutputError: as `write_frame`.
+        Where a box would stay until another is given, targets then go with the frame after the last. A `with`
+        block that is left by an exception says so by itself.
         """
 
     @abstractmethod
@@ -150,6 +152,8 @@ class BoxWriter(ABC):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if exc_type is not None:
+            self.film_goes_on()
         self.close()
 
 

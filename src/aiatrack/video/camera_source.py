@@ -12,6 +12,9 @@ from aiatrack.errors import VideoError
 from aiatrack.video.frames import Frame, FrameSource, Image
 from aiatrack.video.time_span import TimeSpan
 
+_LAST_DEVICE = 2**31 - 1
+"""Greatest number that OpenCV takes."""
+
 
 class CameraSource(FrameSource):
     """A camera of this machine, until it is unplugged or `end_s` is reached.
@@ -30,8 +33,13 @@ class CameraSource(FrameSource):
     def __init__(self, device: int, span: TimeSpan, *, frame_rate: Fraction | float | None = None) -> None:
         super().__init__(f"camera {device}", span)
         self.live = True
+        self.has_own_times = True
         if device < 0:
             raise VideoError(f"cameras are numbered from 0; got {device}")
+        if device > _LAST_DEVICE:
+            raise VideoError(
+                f"there is no camera {device}, and no file or folder of that name: check the number or path"
+            )
         with _silent_opencv():
             self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():

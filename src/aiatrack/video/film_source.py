@@ -25,7 +25,7 @@ from aiatrack.video.film_container import (
     timeline_origin,
     turn_upright,
 )
-from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, VideoWarning
+from aiatrack.video.frames import DEFAULT_FRAME_RATE, UNUSED_RATE, Frame, FrameSource, VideoWarning
 from aiatrack.video.time_span import FLOAT_TOLERANCE_S, TimeSpan
 
 MAX_MISSING_TAIL_S = 0.5
@@ -39,6 +39,12 @@ FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
 
 FORMATS_TIMED_FROM_ZERO = frozenset({"matroska,webm"})
 """Their duration counts from the clock's zero, that of the others from the first picture."""
+
+FORMATS_STAMPED_BY_GUESS = frozenset({"mjpeg", "mpjpeg"})
+"""They hold pictures and no times: what stamps there are FFmpeg counts out, 25 to the second."""
+
+FORMATS_WITHOUT_START_TIME = frozenset({"apng"})
+"""They have times, but their header says nothing of the first one's."""
 
 
 class FilmSource(FrameSource):
@@ -63,6 +69,9 @@ class FilmSource(FrameSource):
         VideoError: the file is missing, empty, not a film, or has no moving picture.
     """
 
+    has_own_times = True
+    """Also of a film without time stamps: the rate that FFmpeg guesses for it may be any number."""
+
     def __init__(self, path: Path, span: TimeSpan, *, frame_rate: Fraction | float | None = None) -> None:
         super().__init__(str(path), span)
         self._regular = _check_file(path)
@@ -78,9 +87,9 @@ class FilmSource(FrameSource):
         self._reformatter = VideoReformatter()
         self._open()
         guess = self._stream.average_rate or self._stream.guessed_rate
-        untimed = self._stream.start_time is None
+        untimed = not self._has_times
         if frame_rate is not None and not untimed:
-            self._warn(f"a film has times of its own: the frame rate of {float(frame_rate):g} is not used")
+            self._warn(UNUSED_RATE.format(float(frame_rate)))
         self.frame_rate = (frame_rate if untimed else None) or guess or frame_rate or DEFAULT_FRAME_RATE
         self.pixel_aspect = self._read_pixel_aspect()
         self.frame_count = self._estimate_count()
@@ -106,6 +115,18 @@ class FilmSource(FrameSource):
 
     def _release(self) -> None:
         self._container.close()
+
+    @property
+    def _has_times(self) -> bool:
+        """Whether the film says when its pictures are shown."""
+        if self._are_stamps_guessed:
+            return False
+        has_start = self._stream.start_time is not None
+        return has_start or self._container.format.name in FORMATS_WITHOUT_START_TIME
+
+    @property
+    def _are_stamps_guessed(self) -> bool:
+        return self._container.format.name in FORMATS_STAMPED_BY_GUESS
 
     @property
     def _needs_seeking(self) -> bool:
@@ -176,7 +197,8 @@ class FilmSource(FrameSource):
     def _pictures_near_start(self) -> tuple[Iterator[tuple[float, VideoFrame]], int | None]:
         """Pictures with their times and the index of the first, None where a seek has left it unknown."""
         start_s, time_base = self._span.start_s, self._stream.time_base
-        timed = self._stream.start_time is not None and not self._by_decoding_order
+        has_start = self._stream.start_time is not None and not self._are_stamps_guessed
+        timed = has_start and not self._by_decoding_order
         if not start_s or not self._regular or not timed or not time_base:
             return self._time_pictures(), 0
         try:
@@ -186,7 +208,7 @@ class FilmSource(FrameSource):
             self._container.seek(int((Fraction(start_s) + self._origin) / time_base), stream=self._stream)
             pictures = self._time_pictures()
             first = next(pictures, None)
-        except av.FFmpegError:
+        except (av.FFmpegError, OverflowError):  # the latter: no clock counts so far
             first = None
         # Some formats seek to no key frame; what could be decoded then starts too late.
         if first is not None and first[0] <= start_s and None not in (first[1].pts, self._first_pts):
@@ -199,10 +221,11 @@ class FilmSource(FrameSource):
         """Decoded pictures with their times in seconds; one without a stamp follows its predecessor."""
         period = 1 / Fraction(self.frame_rate or DEFAULT_FRAME_RATE)
         origin = None if self._by_decoding_order else self._origin
+        are_guessed = self._are_stamps_guessed
         time = -period
         for picture in self._decode():
             stamp = picture.dts if self._by_decoding_order else picture.pts
-            if stamp is None or picture.time_base is None:
+            if are_guessed or stamp is None or picture.time_base is None:
                 time += period
             else:
                 origin = stamp * picture.time_base if origin is None else origin
@@ -270,7 +293,7 @@ class FilmSource(FrameSource):
 
     def _shown_s(self, picture: VideoFrame) -> float:
         """Seconds that a picture is shown: as the film says, else one frame period."""
-        if picture.duration and picture.time_base is not None:
+        if picture.duration and picture.time_base is not None and not self._are_stamps_guessed:
             return float(picture.duration * picture.time_base)
         return float(1 / (self.frame_rate or DEFAULT_FRAME_RATE))
 
@@ -296,8 +319,8 @@ def _check_file(path: Path) -> bool:
     """Whether `path` is a regular file, as opposed to a pipe; raises where it is neither."""
     try:
         status = path.stat()
-    except OSError as error:
-        raise VideoError(f"cannot open {path}: {error.strerror}; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise VideoError(f"cannot open {path}: {describe_av_error(error)}; check the path") from error
     if stat.S_ISREG(status.st_mode) and status.st_size == 0:
         raise VideoError(f"{path} is empty (0 bytes): the recording or download failed")
     return stat.S_ISREG(status.st_mode)

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from typing_extensions import Self
 
 from aiatrack.errors import AiATrackError, FrameError, OutputError, SettingsError
+from aiatrack.paths import expand_home
 from aiatrack.video.audio_track import AudioTrack, open_audio_track
 from aiatrack.video.film_container import describe_av_error
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, Image, VideoWarning, check_image
@@ -37,6 +38,9 @@ TICKS_PER_SECOND = 90_000
 
 MIN_FRAME_RATE, MAX_FRAME_RATE = Fraction(1, 20_000), 1000
 """Frames per second. MP4 counts a frame's ticks in 31 bits, 6.6 h; FFmpeg crashes on longer periods."""
+
+MAX_TIME_S = 1e12
+"""Later times, in ticks, would not fit into the 63 bits that FFmpeg counts them in."""
 
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
 # One fragment a key frame while writing; a clean close adds the index of an ordinary MP4 in place.
@@ -91,12 +95,18 @@ class FilmWriter:
         it. Odd sizes, which H.264 cannot hold, get their last column or row twice.
 
         Raises:
-            FrameError: not an `(H, W, 3)` uint8 image, or not of the first frame's size.
+            FrameError: not an `(H, W, 3)` uint8 image, not of the first frame's size, or its time is not
+                finite or beyond all films.
             OutputError: the writer is closed, or the disk is full or gone.
         """
         if self._closed:
             raise OutputError(f"{self.path} is closed; write before leaving the `with` block")
         image = check_image(frame.image, f"{self.path}: frame {frame.index}")
+        if not abs(frame.time_s) <= MAX_TIME_S:
+            raise FrameError(
+                f"{self.path}: frame {frame.index}: expected a time within {MAX_TIME_S:g} s of 0, "
+                f"got {frame.time_s}"
+            )
         with self._abandon_on_error():
             if self._container is None:
                 self._begin(image, frame.time_s)
@@ -263,7 +273,7 @@ def open_film(
         OutputError: unknown ending, not writable, or the output is an input.
         SettingsError: frame rate or quality out of range.
     """
-    target = Path(path).expanduser()
+    target = expand_home(Path(path))
     if target.suffix.lower() not in _CONTAINERS:
         known = ", ".join(_CONTAINERS)
         raise OutputError(f"cannot write a film to {target}: the name must end in {known}")

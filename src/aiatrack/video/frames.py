@@ -21,6 +21,9 @@ Image = npt.NDArray[np.uint8]
 DEFAULT_FRAME_RATE = Fraction(30)
 """Frames per second assumed where a source has no time of its own (folders, iterables without times)."""
 
+UNUSED_RATE = "a film has times of its own: the frame rate of {:g} is not used"
+"""What a film or animation warns of where a frame rate is given."""
+
 
 class VideoWarning(UserWarning):
     """A source or output is usable but not whole: frames damaged, a film cut short, audio left out."""
@@ -50,6 +53,8 @@ class FrameSource(ABC):
         frame_rate: nominal frames per second, or None where nobody knows (some cameras).
         frame_count: best estimate of how many frames will be delivered; None for live sources.
         live: True where frames come when they come: cameras and endless streams.
+        has_own_times: True where the source says when each frame is shown, and `frame_rate` is no more than a
+            hint: films, streams, animations and cameras. Elsewhere it is `frame_rate` that says it.
         can_read_ahead: True where frames lie in files, to be read whenever one likes; see `read_ahead`.
         image_names: of image files, by the index of their frame, as seen from the folder that holds them
             all; empty for every other kind.
@@ -63,6 +68,7 @@ class FrameSource(ABC):
     frame_rate: Fraction | float | None = None
     frame_count: int | None = None
     live: bool = False
+    has_own_times: bool = False
     can_read_ahead: bool = False
     image_names: Sequence[str] = ()
     path: Path | None = None
@@ -106,7 +112,10 @@ class FrameSource(ABC):
         """Whether there are frames after the last one that was delivered, as far as anybody knows."""
         if self._came_to_its_end:
             return self._is_cut_by_span
-        return self.frame_count is not None and self._delivered < self.frame_count
+        if self.frame_count is None:
+            # It was left before its end. What comes live is gone with it, the rest is there to be looked at.
+            return not self.live
+        return self._delivered < self.frame_count
 
     def _is_over(self, time_s: float) -> bool:
         """Whether the span ends before a frame of this time, which there is."""

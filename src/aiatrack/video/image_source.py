@@ -95,8 +95,8 @@ def read_image_file(path: Path) -> npt.NDArray[np.uint8]:
     """
     try:
         data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise VideoError(f"cannot read image {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise VideoError(f"cannot read image {path}: {getattr(error, 'strerror', error)}") from error
     if data.size == 0:
         raise VideoError(f"image {path} is empty (0 bytes): remove it or copy it again")
     return data

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from aiatrack.errors import FrameError
+from aiatrack.paths import expand_home
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, check_image
 from aiatrack.video.image_source import read_image
 from aiatrack.video.time_span import TimeSpan
@@ -68,7 +69,7 @@ class IterableSource(FrameSource):
         if isinstance(item, Frame):
             return item.image, item.time_s
         if isinstance(item, str | PathLike):
-            return read_image(Path(item)), self._nominal_s(index)
+            return read_image(expand_home(Path(item))), self._nominal_s(index)
         if isinstance(item, tuple):
             if len(item) != 2 or not isinstance(item[1], int | float | Fraction | np.number):
                 raise FrameError(f"frame {index}: expected an image or (image, time in seconds); got a tuple")

@@ -46,7 +46,7 @@ def check_output_path(path: Path, inputs: Iterable[Path]) -> None:
             pass
         if not existed:
             path.resolve().unlink()  # of a link to nowhere, the file that was made, not the link
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character
         raise output_error(path, error) from error
 
 
@@ -79,5 +79,5 @@ def is_same_file(path: Path, other: Path) -> bool:
     """Whether two paths lead to one file, which need not exist."""
     try:
         return path.samefile(other)
-    except OSError:
+    except (OSError, ValueError):
         return path.absolute() == other.absolute()

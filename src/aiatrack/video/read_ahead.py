@@ -34,6 +34,7 @@ class _ReadAhead(FrameSource):
         super().__init__(source.name, TimeSpan())
         self.frame_rate = source.frame_rate
         self.frame_count = source.frame_count
+        self.has_own_times = source.has_own_times
         self.image_names = source.image_names
         self.path = source.path
         self.pixel_aspect = source.pixel_aspect

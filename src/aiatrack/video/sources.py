@@ -4,16 +4,18 @@ import glob
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from aiatrack.errors import SettingsError, VideoError
 from aiatrack.image_files import IMAGE_SUFFIXES, select_images
-from aiatrack.paths import exists, is_folder
+from aiatrack.paths import exists, expand_home, is_folder
 from aiatrack.video.animation_source import AnimationSource
 from aiatrack.video.camera_source import CameraSource
 from aiatrack.video.film_source import FilmSource
@@ -26,6 +28,12 @@ from aiatrack.video.time_span import TimeSpan
 
 SourceLike = str | os.PathLike[str] | int | Iterable[Any]
 """What `open_frames` takes."""
+
+_CAMERA = re.compile(r"(?:camera:)?(\d{1,255})")
+"""More digits than a name may have letters are left to whatever opens files: Python reads no such number."""
+
+_LEAST_FRAME_RATE = 1e-9
+"""A picture in thirty years; of still lower ones, times no longer fit their type."""
 
 
 def open_frames(
@@ -55,7 +63,7 @@ def open_frames(
         SettingsError: a time or the frame rate is out of range.
     """
     span = TimeSpan(start_s, end_s)
-    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
+    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate >= _LEAST_FRAME_RATE):
         raise SettingsError(f"frame_rate must be a positive number of frames per second; got {frame_rate}")
     if isinstance(source, int) and not isinstance(source, bool):
         return CameraSource(source, span, frame_rate=frame_rate)
@@ -73,18 +81,27 @@ def _open_named(name: str, span: TimeSpan, frame_rate: Fraction | float | None) 
     if not name.strip():
         raise VideoError("the source is an empty string: give a path, a camera number or an address")
     if name.lower().startswith("file://"):
-        return _open_path(Path(unquote(urlsplit(name).path)), span, frame_rate)
+        return _open_path(_path_of_file_address(name), span, frame_rate)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name):
         return StreamSource(name, span, frame_rate=frame_rate)
-    path = Path(name).expanduser()
+    path = expand_home(name)
     if name == "-" and not exists(path):
+        if sys.platform == "win32":
+            raise VideoError("films from standard input are not read on Windows: save it to a file first")
         return _open_path(Path("/dev/stdin"), span, frame_rate)
-    camera = re.fullmatch(r"(?:camera:)?(\d+)", name)
+    camera = _CAMERA.fullmatch(name)
     if camera and not exists(path):
         return CameraSource(int(camera[1]), span, frame_rate=frame_rate)
     if glob.has_magic(name) and not exists(path):
         return _open_glob(str(path), span, frame_rate)
     return _open_path(path, span, frame_rate)
+
+
+def _path_of_file_address(address: str) -> Path:
+    try:
+        return Path(url2pathname(urlsplit(address).path))
+    except ValueError as error:
+        raise VideoError(f"{address} is no address of a file ({error}): give its path instead") from error
 
 
 def _open_path(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
@@ -96,8 +113,9 @@ def _open_path(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) 
 
 
 def _open_image(path: Path, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
-    # A file that cannot be read is refused once its frame is asked for, as one in a folder is.
-    with suppress(OSError):
+    # A file that cannot be read is refused once its frame is asked for, as one in a folder is. Damaged ones
+    # may lead to places that no file has.
+    with suppress(OSError, ValueError, OverflowError):
         if is_animated_png(path):
             return FilmSource(path, span, frame_rate=frame_rate)
         if len(read_webp_durations_s(path)) > 1 or count_tiff_pages(path) > 1:
@@ -106,6 +124,10 @@ def _open_image(path: Path, span: TimeSpan, frame_rate: Fraction | float | None)
 
 
 def _open_glob(pattern: str, span: TimeSpan, frame_rate: Fraction | float | None) -> FrameSource:
+    folder = Path(pattern).parent
+    if is_folder(folder):
+        # Brackets in its name, as those of `clip[1]`, are meant as they are.
+        pattern = str(Path(glob.escape(str(folder)), Path(pattern).name))
     # `Path.glob` takes no absolute pattern.
     found = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207
     images = select_images(found)

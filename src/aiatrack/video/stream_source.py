@@ -1,7 +1,7 @@
 """Frames of a network stream (RTSP, RTMP, HTTP and kin), decoded by PyAV."""
 
+import re
 from fractions import Fraction
-from urllib.parse import urlsplit, urlunsplit
 
 import av
 from av.container import InputContainer
@@ -66,6 +66,10 @@ class StreamSource(FilmSource):
     def _on_read_error(self, error: av.FFmpegError) -> None:
         if isinstance(error, av.error.ExitError):
             reason = f"no data for {self._timeout_s:g} s"
+        elif self._needs_seeking and not self._delivered:
+            # Of a server that gives no parts of files; what to do about it is told in the end.
+            super()._on_read_error(error)
+            return
         else:
             reason = describe_av_error(error)
         raise VideoError(
@@ -74,8 +78,12 @@ class StreamSource(FilmSource):
 
 
 def hide_password(address: str) -> str:
-    """Return the address without user name and password."""
-    parts = urlsplit(address)
-    if "@" not in parts.netloc:
-        return address
-    return urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
+    """Return the address without user name and password.
+
+    Passwords are often put in as they are, with letters that an address would have to escape: all up to the
+    last `@` goes, unless what is before it is a host and a path, without any colon.
+    """
+    scheme, mark, rest = address.partition("://")
+    before, _, after = rest.rpartition("@")
+    is_path = ":" not in before and re.search(r"[/?#]", before)
+    return address if is_path else f"{scheme}{mark}{after}"

@@ -81,7 +81,7 @@ def draw_heatmap(
     Raises:
         FrameError: `frame` is not a writable RGB uint8 frame, or `values` is not a finite `(h, w)` map.
         BoxError: the box is not four finite numbers with an area.
-        SettingsError: opacity outside [0, 1].
+        SettingsError: opacity outside [0, 1], or a value range that is not two finite numbers.
     """
     check_canvas(frame)
     field = np.asarray(values, dtype=np.float32)
@@ -90,6 +90,8 @@ def draw_heatmap(
     if not 0 <= opacity <= 1:
         raise SettingsError(f"opacity lies between 0 and 1; got {opacity}")
     low, high = value_range or (float(field.min()), float(field.max()))
+    if not np.isfinite((low, high)).all():
+        raise SettingsError(f"the value range of a heat map is two finite numbers; got {value_range}")
     levels = np.clip((field - low) / max(high - low, 1e-12), 0, 1)
     height, width = frame.shape[:2]
     left, top, box_width, box_height = _whole_box((0, 0, width, height) if box_xywh is None else box_xywh)

@@ -18,6 +18,8 @@ Colour = tuple[int, int, int]
 Style = Literal["solid", "dashed", "dotted"]
 
 _SUBPIXEL_BITS = 4
+_WIDEST_PX = 2**15 - 1
+"""Of a stroke; OpenCV draws no wider one."""
 _PALETTE: tuple[Colour, ...] = (
     (0, 220, 110),
     (255, 140, 0),
@@ -98,15 +100,18 @@ def draw_box(
     Raises:
         FrameError: not a writable RGB uint8 frame.
         BoxError: not four numbers.
-        SettingsError: unknown style, or a thickness below 1.
+        SettingsError: unknown style, or a thickness that is no whole number from 1 to 32767.
     """
     check_canvas(frame)
     box = _read_box(box_xywh)
     if style not in get_args(Style):
         raise SettingsError(f"a box is drawn 'solid', 'dashed' or 'dotted'; got {style!r}")
     width = line_width(frame) if thickness is None else thickness
-    if width < 1:
-        raise SettingsError(f"a stroke is at least 1 px wide; got {thickness}")
+    if not (1 <= width <= _WIDEST_PX and width == int(width)):
+        raise SettingsError(
+            f"a stroke is at least 1 px wide, a whole number up to {_WIDEST_PX}; got {thickness}"
+        )
+    width = int(width)
     if not np.isfinite(box).all() or not _is_on_frame(frame, box):
         return frame
     # A frame that is a view (a slice, a flip) is drawn on a copy, as OpenCV needs its own layout.

@@ -20,9 +20,9 @@ from aiatrack.video.frames import VideoWarning
 from aiatrack.video.output_path import lock, output_error
 
 _JOURNAL_ENDING = ".journal"
-_JOURNAL_VERSION = "aiatrack-boxes-1"
-_GOES_ON = "film_goes_on"
-"""Key of a line that stands behind the last frame's."""
+_JOURNAL_VERSION = "aiatrack-boxes-2"
+_FILM_ENDS = "film_ends"
+"""Key of a line that stands behind the film's last frame. A run that was broken off wrote none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Recording:
         first_frame: index of the first of them in the source; None without frames.
         last_frame: index of the last of them.
         last_time_s: its presentation time in seconds.
-        film_goes_on: whether the film is known to have frames after the last of them.
+        film_goes_on: whether there may be frames of the film after the last of them.
 
     Raises:
         DataError: the file is missing, no journal, or damaged.
@@ -67,7 +67,7 @@ class Recording:
         self.first_frame: int | None = None
         self.last_frame: int | None = None
         self.last_time_s: float | None = None
-        self.film_goes_on = False
+        self.film_goes_on = True
         found: dict[TargetId, None] = {}
         with self._entries() as entries:
             head = next(entries, None)
@@ -76,8 +76,8 @@ class Recording:
             self.kind, self.film = str(head["kind"]), FilmFacts(**head["film"])
             self.numbers = TrackNumbers(head["ids"])
             for entry in entries:
-                if _GOES_ON in entry:
-                    self.film_goes_on = True
+                if _FILM_ENDS in entry:
+                    self.film_goes_on = False
                     continue
                 shown = _read_frame(entry)
                 self.frame_count += 1
@@ -95,7 +95,7 @@ class Recording:
         with self._entries() as entries:
             next(entries, None)
             for entry in entries:
-                if _GOES_ON not in entry:
+                if _FILM_ENDS not in entry:
                     yield _read_frame(entry)
 
     @contextmanager
@@ -105,9 +105,7 @@ class Recording:
             with self._journal.open(encoding="utf-8") as file:
                 yield (json.loads(line) for line in file if line.endswith("\n"))
         except OSError as error:
-            raise DataError(
-                f"cannot read the journal {self._journal}: {error.strerror}; check the path"
-            ) from error
+            raise _unreadable(self._journal, error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{self._journal} is no journal of boxes, or damaged: {error!r}") from error
 
@@ -145,6 +143,7 @@ class DocumentBoxWriter(BoxWriter):
             raise _in_use(path)
         self.unfinished = self._journal.path
         self._closed = False
+        self._film_ends = True
         head = {"version": _JOURNAL_VERSION, "kind": kind, "film": asdict(film), "ids": list(ids)}
         self._write(head)
 
@@ -155,21 +154,27 @@ class DocumentBoxWriter(BoxWriter):
 
     def film_goes_on(self) -> None:
         """See `BoxWriter`."""
-        self._write({_GOES_ON: True})
+        self._film_ends = False
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self._closed:
             raise OutputError(f"{self.path} is closed; write before leaving the `with` block")
-        self._journal.write([json.dumps(entry)])
+        try:
+            self._journal.write([json.dumps(entry)])
+        except OutputError:
+            self._film_ends = False
+            raise
 
     def close(self) -> None:
         """See `BoxWriter`."""
         if self._closed:
             return
         self._closed = True
-        self._journal.close()
         try:
+            self._finish_journal()
             write_document(self.path, self._compose, Recording(self._journal.path))
+        except DataError as error:
+            raise OutputError(f"{error}; {self.path.name} is not made") from error
         except OutputError as error:
             raise OutputError(
                 f"{error}; {self.path.name} is not made, but its boxes are in {self._journal.path}: when it "
@@ -177,6 +182,13 @@ class DocumentBoxWriter(BoxWriter):
             ) from error
         self._journal.path.unlink(missing_ok=True)
         self.unfinished = None
+
+    def _finish_journal(self) -> None:
+        try:
+            if self._film_ends:
+                self._journal.write([json.dumps({_FILM_ENDS: True})])
+        finally:
+            self._journal.close()
 
 
 def journal_path(document: Path) -> Path:
@@ -211,6 +223,29 @@ def _set_aside(document: Path) -> None:
         VideoWarning,
         stacklevel=4,
     )
+
+
+@contextmanager
+def hold_journal(journal: Path) -> Iterator[None]:
+    """Keep other runs from a journal that a run left.
+
+    Raises:
+        DataError: it cannot be read.
+        OutputError: the run is alive.
+    """
+    try:
+        file = journal.open("rb")
+    except (OSError, ValueError) as error:
+        raise _unreadable(journal, error) from error
+    with file:
+        if not lock(file):
+            raise OutputError(f"a run is still writing {journal}: let it end, and it makes the document")
+        yield
+
+
+def _unreadable(journal: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"cannot read the journal {journal}: {reason}; check the path")
 
 
 def _in_use(document: Path) -> OutputError:
