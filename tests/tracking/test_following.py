@@ -1,10 +1,11 @@
 """States of a target, and the search for one that is lost or suspected."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
-from numbered_handle import Handle
+from scripted_following import BOX, CENTRED, FRAME, PLAIN, SIZE, AlikeHandle, follow_script
 
 from aiatrack.config import TrackingSettings, load_calibration
 from aiatrack.tracking import LocatedTargets, MultiTracker, TargetState, Tracker
@@ -15,74 +16,12 @@ from aiatrack.tracking.searching import search_windows, tile_frame
 from aiatrack.tracking.target import Target, Watch
 
 TRACKED, UNCERTAIN, LOST, RECOVERED = TargetState
-SIZE = 32
-FRAME = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
-BOX = (70.0, 50.0, 20.0, 20.0)
-CENTRED = (0.4, 0.4, 0.2, 0.2)
-# Presence is the score as it is, a logit: nothing carried, so that scripts are easy to follow.
-PLAIN = "bias: 0\nweights: {score: 1.0}\n"
-
-
-class AlikeHandle(Handle):
-    """Shows the same thing whatever its number."""
-
-    @property
-    def embedding(self):
-        return np.array([[1.0, 0.0]], np.float32)
-
-
-@dataclass
-class ScriptedNetwork:
-    """Says for each frame what it sees in each region, the last entry in all further ones."""
-
-    script: list = field(default_factory=list)
-    crop_size: int = SIZE
-    windows: list = field(default_factory=list)
-    asked: list = field(default_factory=list)
-    remembered: int = 0
-
-    def encode(self, crops, padding):
-        raise AssertionError("it cuts for itself")
-
-    def encode_regions(self, frame, windows, color):
-        self.windows.append(windows)
-        return windows
-
-    def remember(self, memory, rows, boxes_xywh):
-        self.remembered += len(rows)
-        return [AlikeHandle(self.remembered + row) for row in rows]
-
-    def locate(self, search, references):
-        self.asked.append(references)
-        seen = self.script.pop(0)
-        seen = [seen[min(row, len(seen) - 1)] for row in range(len(references))]
-        return LocatedTargets(
-            np.array([box for box, _ in seen], np.float32),
-            np.array([score for _, score in seen], np.float32),
-            np.zeros((len(seen), 2, 2, 2), np.float32),
-            np.ones((len(seen), 1, 2), np.float32),
-        )
 
 
 @pytest.fixture
 def watch_script(tmp_path):
     """A function that follows a script and returns results and network."""
-
-    def follow(script, calibration=PLAIN, **settings):
-        (tmp_path / "plain.yaml").write_text(calibration)
-        network = ScriptedNetwork(list(script))
-        chosen = {
-            "min_score_to_remember": 0.0, "frames_to_lose": 2, "search_factor": 4.0, "frames_to_suspect": 0,
-            "max_presence_to_lose": 0.08,
-        } | settings  # fmt: skip
-        tracker = Tracker(
-            network,
-            TrackingSettings(calibration=str(tmp_path / "plain.yaml"), **({"presence": "on"} | chosen)),
-        )
-        tracker.start(FRAME, BOX)
-        return [tracker.update(FRAME) for _ in script], network
-
-    return follow
+    return partial(follow_script, tmp_path)
 
 
 def test_states_follow_presence(watch_script):

@@ -15,7 +15,7 @@ from aiatrack.errors import SettingsError
 from aiatrack.tracking import LocatedTargets
 from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.evidence import FEATURES, Known, measure_evidence
-from aiatrack.tracking.presence import PresenceModel
+from aiatrack.tracking.presence import PresenceModel, logistic
 
 GRID = 4
 
@@ -130,3 +130,9 @@ def test_calibrations_that_cannot_be_are_refused(tmp_path):
     assert load_calibration(str(tmp_path / "own.yaml")).weights == {"score": 2.0}
     with pytest.raises(SettingsError, match="max_presence_to_lose"):
         TrackingSettings(max_presence_to_lose=0.9)
+
+
+def test_no_logit_is_too_large():
+    assert (logistic(1e6), logistic(-1e6)) == (1.0, pytest.approx(0.0, abs=1e-300))
+    steep = PresenceModel(PresenceCalibration(bias=0, weights={}, evidence_weight=200))
+    assert steep.presence(-6.0, -6.0, held=False) == pytest.approx(0.0, abs=1e-300)

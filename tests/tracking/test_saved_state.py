@@ -83,6 +83,18 @@ def test_what_does_not_fit_is_refused():
         MultiTracker(Opaque(), settings()).state()
 
 
+def test_a_state_of_another_version_is_refused():
+    state = MultiTracker(build(), settings()).state()
+    older = pickle.loads(pickle.dumps(state))  # noqa: S301 our own bytes
+    del older.settings.__dict__["looks_to_recover"]
+    with pytest.raises(TrackingError, match=r"looks_to_recover=\(no such setting\) not 1"):
+        MultiTracker(build(), settings()).resume(older)
+    newer = pickle.loads(pickle.dumps(state))  # noqa: S301 our own bytes
+    newer.settings.__dict__["looks"] = 1
+    with pytest.raises(TrackingError, match=r"looks=1 not \(no such setting\)"):
+        MultiTracker(build(), settings()).resume(newer)
+
+
 def test_closing_lets_everything_go():
     with MultiTracker(build(), settings()) as tracker:
         tracker.add(FRAMES[0], BOXES[0])

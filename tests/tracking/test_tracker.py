@@ -285,3 +285,15 @@ def test_boxes_stay_inside_any_frame_whatever_the_network_says(height, width):
 def test_the_room_needs_no_pytorch():
     """A scripted network is enough; the import itself is checked in `test_ladder.py`."""
     assert "torch" not in vars(sys.modules["aiatrack.tracking.tracker"])
+
+
+def test_a_calibration_is_read_once(tmp_path):
+    calibration = tmp_path / "own.yaml"
+    calibration.write_text("bias: 0\nweights: {score: 1.0}\n")
+    tracker = Tracker(
+        ScriptedNetwork([(CENTRED, 4.0)]), TrackingSettings(presence="judge", calibration=str(calibration))
+    )
+    calibration.unlink()  # or not to be found any more, from another folder
+    tracker.start(FRAME, BOX)
+    tracker.start(FRAME, BOX)
+    assert tracker.update(FRAME).presence == pytest.approx(1 / (1 + np.exp(-4)))

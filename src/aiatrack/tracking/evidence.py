@@ -72,6 +72,7 @@ def measure_evidence(
     first = np.stack([target.first for target in known])
     recent = np.stack([target.recent for target in known])
     known_sizes = np.array([target.size for target in known])
+    like_first, like_recent = appearance.likeness(located.embeddings, np.stack((first, recent)))
     columns = (
         located.scores,
         corners.entropy.mean(axis=1),
@@ -79,8 +80,8 @@ def measure_evidence(
         corners.peak_logit.mean(axis=1),
         np.log(corners.spread.mean(axis=1) / sizes + 1e-3),
         np.log(corners.disagreement.max(axis=1) / sizes + 0.1),
-        appearance.likeness(located.embeddings, first),
-        appearance.likeness(located.embeddings, recent),
+        like_first,
+        like_recent,
         np.abs(np.log(sizes / known_sizes)),
     )
     return np.stack(columns, axis=1).astype(np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
-from aiatrack.config import TrackingSettings
+from aiatrack.config import TrackingSettings, load_calibration
 from aiatrack.crop import CropWindow, crop_window
 from aiatrack.tracking.evidence import Known
 from aiatrack.tracking.network import LocatedTargets, ReferenceSet
@@ -79,7 +79,18 @@ class Verdict:
 
 
 class Following(Protocol):
-    """A way of following."""
+    """A way of following, for any number of targets and films: what is kept of each is in its watch."""
+
+    def begin(self, box_xywh: FloatArray, appearance: FloatArray) -> Watch:
+        """What is kept of a target that has just been marked.
+
+        Args:
+            box_xywh: `(4,)` as it was marked, px of the frame.
+            appearance: `(P, C)` of what is inside.
+
+        Raises:
+            SettingsError: the settings are for another network.
+        """
 
     def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
         """Choose at least one region of the next frame."""
@@ -104,6 +115,10 @@ class PaperFollowing:
     def __init__(self, settings: TrackingSettings, crop_size: int) -> None:
         self._settings = settings
         self._crop_size = crop_size
+
+    def begin(self, box_xywh: FloatArray, appearance: FloatArray) -> Watch:
+        """One that stays idle."""
+        return start_watch(box_xywh, appearance)
 
     def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
         """The region around the last box."""
@@ -136,6 +151,11 @@ class JudgingFollowing:
         self._crop_size = crop_size
         self._model = model
         self._paper = PaperFollowing(settings, crop_size)
+
+    def begin(self, box_xywh: FloatArray, appearance: FloatArray) -> Watch:
+        """Certain that it is there; refuses a calibration of another network now, not in the next frame."""
+        self._model.appearance.check(appearance)
+        return start_watch(box_xywh, appearance)
 
     def look_for(self, target: Target, frame_shape: Sequence[int]) -> list[Look]:
         """The region around the last box."""
@@ -322,6 +342,18 @@ class WatchfulFollowing(JudgingFollowing):
         watch.carried = found.evidence
         presence = self._model.presence(found.evidence, watch.carried, held=False)
         return Verdict(found.box_xywh, found.score, False, presence, watch.state)
+
+
+def build_following(settings: TrackingSettings, crop_size: int) -> Following:
+    """The way that `settings.presence` chooses.
+
+    Raises:
+        SettingsError: the calibration is missing or cannot be used.
+    """
+    if settings.presence == "off":
+        return PaperFollowing(settings, crop_size)
+    chosen = WatchfulFollowing if settings.presence == "on" else JudgingFollowing
+    return chosen(settings, crop_size, PresenceModel(load_calibration(settings.calibration)))
 
 
 def are_same(a_xywh: FloatArray, b_xywh: FloatArray) -> npt.NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from itertools import groupby
+from itertools import count, groupby
 from numbers import Integral
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, get_args
 
@@ -12,21 +12,12 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from aiatrack.boxes import check_box_xywh
-from aiatrack.config import TrackingSettings, load_calibration
+from aiatrack.config import TrackingSettings
 from aiatrack.crop import Color, CropWindow, Image, check_frame, clip_to_frame, crop_window, cut_regions
 from aiatrack.errors import FrameError, SettingsError, TrackingError
-from aiatrack.tracking.following import (
-    Finding,
-    Following,
-    JudgingFollowing,
-    Look,
-    PaperFollowing,
-    WatchfulFollowing,
-    start_watch,
-)
+from aiatrack.tracking.following import Finding, Following, Look, build_following
 from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.network import CroppingNetwork, Network
-from aiatrack.tracking.presence import PresenceModel
 from aiatrack.tracking.saved_state import (
     TrackerState,
     check_saving,
@@ -110,7 +101,7 @@ class MultiTracker:
             raise SettingsError(f"color is 'rgb', or 'bgr' as OpenCV reads frames; got {color!r}")
         self.settings = settings or TrackingSettings()
         self.latest: dict[TargetId, TrackResult] = {}
-        self._following = following or _choose_following(self.settings, network.crop_size)
+        self._following = following or build_following(self.settings, network.crop_size)
         self._network = network
         self._cropping = network if isinstance(network, CroppingNetwork) else None
         self._color = color
@@ -146,6 +137,7 @@ class MultiTracker:
             FrameError: the frame is not `(H, W, 3)` uint8, or not of the size of those before.
             BoxError: the box is not four finite numbers, has no area, or lies outside the frame.
             TrackingError: the id is no number or name, or a target of that id is followed already.
+            SettingsError: the calibration is of another network.
         """
         self._check_frame(frame)
         id = None if id is None else _as_id(id)
@@ -159,13 +151,16 @@ class MultiTracker:
         memory = ReferenceMemory.begin(
             reference, capacity=self.settings.memory_capacity, ensemble_size=self.settings.ensemble_size
         )
-        target_id = self._free_id() if id is None else id
-        self._frame_shape = frame.shape
-        self._targets[target_id] = Target(box_xywh, memory, start_watch(box_xywh, memory.appearance))
+        target = Target(box_xywh, memory, self._following.begin(box_xywh, memory.appearance))
+        number = self._free_id()
+        target_id, next_id = (number, number + 1) if id is None else (id, self._next_id)
         presence = None if self.settings.presence == "off" else 1.0
-        self.latest[target_id] = TrackResult(
+        result = TrackResult(
             to_box(box_xywh), 1.0, self._frame_index, remembered=True, id=target_id, presence=presence
         )
+        # At once, and to copies: another thread may be saving the state, or a signal interrupt this one.
+        targets, latest = {**self._targets, target_id: target}, {**self.latest, target_id: result}
+        self._targets, self.latest, self._frame_shape, self._next_id = targets, latest, frame.shape, next_id
         return target_id
 
     @_one_at_a_time
@@ -179,7 +174,7 @@ class MultiTracker:
         if id not in self._targets:
             known = ", ".join(repr(known) for known in self._targets) or "none"
             raise TrackingError(f"no target {id!r} is followed; those that are: {known}")
-        del self._targets[id], self.latest[id]
+        self._targets, self.latest = _without(self._targets, id), _without(self.latest, id)
 
     @_one_at_a_time
     def update(self, frame: Image) -> dict[TargetId, TrackResult]:
@@ -230,19 +225,20 @@ class MultiTracker:
             TrackingError: the network's runtime cannot save its references.
         """
         network = check_saving(self._network)
-        # At once: another thread may be in the midst of `update`, which changes nothing in place.
-        targets, latest, frame_shape, frame_index = (
+        # At once: another thread may be in the midst of a call, none of which changes anything in place.
+        targets, latest, frame_shape, frame_index, next_id = (
             self._targets,
             self.latest,
             self._frame_shape,
             self._frame_index,
+            self._next_id,
         )
         return TrackerState(
             self.settings,
             self._color,
             frame_shape,
             frame_index,
-            self._next_id,
+            next_id,
             probe_network(network),
             {id: save_target(target, latest[id], network) for id, target in targets.items()},
         )
@@ -264,17 +260,16 @@ class MultiTracker:
         check_state(state)
         network = check_saving(self._network)
         state.check(self.settings, self._color, probe_network(network))
-        targets = state.targets.items()
-        self._targets = {id: restore_target(saved, self.settings, network) for id, saved in targets}
-        self.latest = {id: saved.latest for id, saved in targets}
+        saved = state.targets.items()
+        targets = {id: restore_target(target, self.settings, network) for id, target in saved}
+        latest = {id: target.latest for id, target in saved}
+        self._targets, self.latest, self._next_id = targets, latest, state.next_id
         self._frame_shape, self._frame_index = state.frame_shape, state.frame_index
-        self._next_id = state.next_id
         return self
 
     def close(self) -> None:
         """Let all targets go, as `remove` does; also at the end of a `with`."""
-        self._targets.clear()
-        self.latest = {}
+        self._targets, self.latest = {}, {}
 
     def __reduce__(self) -> NoReturn:
         # Some runtimes' networks cannot be pickled; with the others it would seem to work, at their size.
@@ -343,10 +338,7 @@ class MultiTracker:
                 sight.target.memory.add(reference)
 
     def _free_id(self) -> int:
-        while self._next_id in self._targets:
-            self._next_id += 1
-        self._next_id += 1
-        return self._next_id - 1
+        return next(number for number in count(self._next_id) if number not in self._targets)
 
     def _check_frame(self, frame: Image) -> None:
         check_frame(frame)
@@ -365,6 +357,10 @@ class MultiTracker:
         return self._network.encode(*cut_regions(frame, windows, self._color))
 
 
+def _without(entries: dict[TargetId, _Result], id: TargetId) -> dict[TargetId, _Result]:
+    return {other: entry for other, entry in entries.items() if other != id}
+
+
 def _as_id(id: Any) -> TargetId:
     """An id as it is kept; NumPy's numbers become Python's."""
     if isinstance(id, str) and id:
@@ -373,10 +369,3 @@ def _as_id(id: Any) -> TargetId:
     if isinstance(id, Integral) and not isinstance(id, bool):
         return int(id)
     raise TrackingError(f"a target's id is a whole number or a name; got {id!r}")
-
-
-def _choose_following(settings: TrackingSettings, crop_size: int) -> Following:
-    if settings.presence == "off":
-        return PaperFollowing(settings, crop_size)
-    chosen = WatchfulFollowing if settings.presence == "on" else JudgingFollowing
-    return chosen(settings, crop_size, PresenceModel(load_calibration(settings.calibration)))

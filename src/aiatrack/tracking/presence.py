@@ -71,4 +71,4 @@ class PresenceModel:
 
 def logistic(logit: float) -> float:
     """From a logit to a probability."""
-    return 1 / (1 + math.exp(-logit))
+    return 1 / (1 + math.exp(min(-logit, 700.0)))  # beyond 709, no float holds it

@@ -1,6 +1,8 @@
 """A tracker between two frames, as plain arrays and numbers: to be pickled, and to go on from elsewhere."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,10 +77,7 @@ class TrackerState:
             raise TrackingError(
                 "the state was saved with other weights: load the model it was saved with, and resume there"
             )
-        ours, theirs = settings.model_dump(), self.settings.model_dump()
-        changed = [
-            f"{name}={theirs[name]!r} not {ours[name]!r}" for name in ours if ours[name] != theirs[name]
-        ]
+        changed = _differences(dict(self.settings), dict(settings))
         if self.color != color:
             changed.append(f"color={self.color!r} not {color!r}")
         if changed:
@@ -143,6 +142,19 @@ def restore_target(saved: SavedTarget, settings: TrackingSettings, network: Savi
         ensemble_size=settings.ensemble_size,
     )
     return Target(saved.box_xywh, memory, replace(saved.watch))
+
+
+def _differences(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """What settings differ in; those of another version of this package may lack names, or have more."""
+    return [
+        f"{name}={_show(saved, name)} not {_show(ours, name)}"
+        for name in dict.fromkeys((*ours, *saved))
+        if name not in ours or name not in saved or ours[name] != saved[name]
+    ]
+
+
+def _show(settings: Mapping[str, Any], name: str) -> str:
+    return repr(settings[name]) if name in settings else "(no such setting)"
 
 
 def _are_close(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:

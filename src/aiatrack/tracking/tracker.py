@@ -10,6 +10,7 @@ from typing_extensions import Self
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import Color, Image
 from aiatrack.errors import TrackingError
+from aiatrack.tracking.following import build_following
 from aiatrack.tracking.multi_tracker import MultiTracker
 from aiatrack.tracking.network import Network
 from aiatrack.tracking.saved_state import TrackerState, only_target
@@ -36,7 +37,8 @@ class Tracker:
     ) -> None:
         self._network = network
         self._color: Color = color
-        self._targets = MultiTracker(network, settings, color=color)
+        self._following = build_following(settings or TrackingSettings(), network.crop_size)
+        self._targets = MultiTracker(network, settings, color=color, following=self._following)
         self._id: TargetId | None = None
 
     @property
@@ -57,12 +59,13 @@ class Tracker:
         Raises:
             FrameError: the frame is not `(H, W, 3)` uint8.
             BoxError: the box is not four finite numbers, has no area, or lies outside the frame.
+            SettingsError: the calibration is of another network.
         """
         # A new one, and only kept if it accepts the box: a bad start leaves the old target.
-        targets = MultiTracker(self._network, self.settings, color=self._color)
-        self._id = targets.add(frame, box)
-        self._targets = targets
-        return targets.latest[self._id]
+        targets = MultiTracker(self._network, self.settings, color=self._color, following=self._following)
+        id = targets.add(frame, box)
+        self._targets, self._id = targets, id
+        return targets.latest[id]
 
     def update(self, frame: Image) -> TrackResult:
         """Find the target in the next frame.
