@@ -183,9 +183,11 @@ def test_ranges_of_the_data_rise_within_what_can_be(settings, field, good, bad):
         (LogSettings, "checkpoint_every_minutes"),
         (DataSettings, "still_share"),
         (PasteSettings, "travel"),
+        (TrackingSettings, "clip_margin_px"),
+        (TrackingSettings, "recognition_to_switch"),
     ],
 )
-def test_settings_of_training_are_finite(settings, field, value):
+def test_settings_are_finite(settings, field, value):
     with pytest.raises(SettingsError, match=rf"{field}: Input should be"):
         settings(**{field: value})
 

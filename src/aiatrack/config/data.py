@@ -4,7 +4,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
 from aiatrack.config.frozen import FrozenSettings
@@ -30,12 +30,6 @@ _Bound = Annotated[float, Field(allow_inf_nan=True)]
 """One of two rising numbers: what is not finite is refused together with the other, by `_rising`."""
 
 
-class FiniteSettings(FrozenSettings):
-    """Settings whose numbers are finite: with one that is not, a run ends well and is worth nothing."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
 class Layout(str, Enum):
     """How a source's annotations lie on disk."""
 
@@ -48,7 +42,7 @@ class Layout(str, Enum):
     MOT_CHALLENGE = "mot_challenge"
 
 
-class SourceSettings(FiniteSettings):
+class SourceSettings(FrozenSettings):
     """One source of annotated images or video."""
 
     layout: Layout = Layout.JSON_LINES
@@ -66,7 +60,7 @@ class SourceSettings(FiniteSettings):
     """Decode every image once into one flat file; refuse this for data sets larger than the disk."""
 
 
-class JitterSettings(FiniteSettings):
+class JitterSettings(FrozenSettings):
     """How far a crop is from being centred on its target and right in size."""
 
     centre: float = Field(1.4, ge=0, le=8)
@@ -75,7 +69,7 @@ class JitterSettings(FiniteSettings):
     """Width and height are each multiplied by exp(size x N(0, 1))."""
 
 
-class MotionSettings(FiniteSettings):
+class MotionSettings(FrozenSettings):
     """How a still image is set in motion: each crop sees it through its own transform."""
 
     rotation_degrees: float = Field(8.0, ge=0, le=90)
@@ -89,7 +83,7 @@ class MotionSettings(FiniteSettings):
     perspective_probability: float = Field(0.3, ge=0, le=1)
 
 
-class PasteSettings(FiniteSettings):
+class PasteSettings(FrozenSettings):
     """Cut-outs laid over scenes: as targets, as look-alikes of the target, as occluders."""
 
     size_range: Annotated[tuple[_Bound, _Bound], _rising(_LEAST_SIZE, _LARGEST_SIZE)] = (0.06, 0.55)
@@ -111,7 +105,7 @@ class PasteSettings(FiniteSettings):
     """Share of the target's box that an occluder is laid over."""
 
 
-class AppearanceSettings(FiniteSettings):
+class AppearanceSettings(FrozenSettings):
     """Changes of colour and sharpness. Joint ones are the same for the three crops of a sample."""
 
     joint_grey: float = Field(0.08, ge=0, le=1)
@@ -143,7 +137,7 @@ class AppearanceSettings(FiniteSettings):
     """Probability that a crop made much smaller is averaged, and not just sampled as the tracker does."""
 
 
-class DataSettings(FiniteSettings):
+class DataSettings(FrozenSettings):
     """Where training samples come from and what is done to them; the defaults suit a small, mixed corpus."""
 
     sources: tuple[SourceSettings, ...] = ()

@@ -10,9 +10,12 @@ from aiatrack.errors import SettingsError
 
 
 class FrozenSettings(BaseModel):
-    """A room's settings: immutable, checked when built, refusing keys that they do not know."""
+    """A room's settings: immutable, checked when built, refusing keys that they do not know.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Numbers are finite: with one that is not, much ends well and is worth nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def __init__(self, **values: Any) -> None:
         try:

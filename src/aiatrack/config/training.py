@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from aiatrack.config.data import DataSettings, FiniteSettings
+from aiatrack.config.data import DataSettings
+from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.presets import ModelSettings, load_preset
 from aiatrack.errors import SettingsError
 
@@ -37,7 +38,7 @@ class FrozenPart(str, Enum):
     BACKBONE = "backbone"
 
 
-class LossSettings(FiniteSettings):
+class LossSettings(FrozenSettings):
     """Weights of the three losses (docs/method.md, training)."""
 
     giou: float = Field(2.0, ge=0)
@@ -51,7 +52,7 @@ class LossSettings(FiniteSettings):
     """Total loss above which a run counts as exploded and stops."""
 
 
-class OptimizerSettings(FiniteSettings):
+class OptimizerSettings(FrozenSettings):
     """AdamW, its learning rates and their schedule; the defaults are the paper's."""
 
     learning_rate: float = Field(1e-4, gt=0)
@@ -73,7 +74,7 @@ class OptimizerSettings(FiniteSettings):
     frozen: FrozenPart = FrozenPart.STEM
 
 
-class LogSettings(FiniteSettings):
+class LogSettings(FrozenSettings):
     """When a run writes, in optimiser steps; 0 means never."""
 
     log_every_steps: int = Field(50, ge=1)
@@ -89,7 +90,7 @@ class LogSettings(FiniteSettings):
     """Between pictures of search regions with the true and the predicted boxes."""
 
 
-class TrainingSettings(FiniteSettings):
+class TrainingSettings(FrozenSettings):
     """One training run, from data to weights: all that a recipe says."""
 
     name: str = "training"
