@@ -29,12 +29,12 @@ def size_problem(path: Path, size: npt.NDArray[Any], declared: npt.NDArray[Any])
 def sizes_that_differ(annotations: Annotations, index: SourceIndex) -> list[str]:
     """Return a line for each decoded image that is not of the size stated."""
     problems = []
+    places = zip(index.image_clip.tolist(), index.image_frame.tolist(), strict=True)
+    size_of = dict(zip(places, index.image_size, strict=True))
     for number, clip in enumerate(annotations.clips):
         if clip.declared_sizes is None:
             continue
-        rows = np.flatnonzero(index.image_clip == number)
-        size_of = {int(index.image_frame[row]): index.image_size[row] for row in rows}
         for path, frame, declared in zip(clip.images, clip.frame_numbers, clip.declared_sizes, strict=True):
-            problem = size_problem(path, size_of.get(int(frame), np.zeros(2)), declared)
+            problem = size_problem(path, size_of.get((number, int(frame)), np.zeros(2)), declared)
             problems += [problem] if problem else []
     return problems
