@@ -19,7 +19,6 @@ from aiatrack.data.synthetic import SyntheticFrame, SyntheticWorld, random_world
 from aiatrack.tracking import Network
 
 Embeddings = npt.NDArray[np.float16]
-Boxes = npt.NDArray[np.float32]
 
 VIEWS = 3
 """Of each target."""

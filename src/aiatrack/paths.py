@@ -25,7 +25,7 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - does not raise
 
 
-def expand_home(path: str | Path) -> Path:
+def expand_home(path: str | os.PathLike[str]) -> Path:
     """`path` with a leading `~` or `~user` replaced by the home folder, where that is known.
 
     Elsewhere it is returned as it is: a file may be called `~draft.txt`.

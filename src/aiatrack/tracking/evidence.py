@@ -69,10 +69,9 @@ def measure_evidence(
     boxes = located.boxes_xywh.astype(np.float64)
     sizes = np.sqrt(boxes[:, 2:].clip(min=1e-3).prod(axis=1))  # (B,)
     corners = _Corners(located.corner_scores)
-    first = np.stack([target.first for target in known])
-    recent = np.stack([target.recent for target in known])
     known_sizes = np.array([target.size for target in known])
-    like_first, like_recent = appearance.likeness(located.embeddings, np.stack((first, recent)))
+    looks = np.array([[target.first for target in known], [target.recent for target in known]])
+    like_first, like_recent = appearance.likeness(located.embeddings, looks)
     columns = (
         located.scores,
         corners.entropy.mean(axis=1),

@@ -152,8 +152,7 @@ class MultiTracker:
             reference, capacity=self.settings.memory_capacity, ensemble_size=self.settings.ensemble_size
         )
         target = Target(box_xywh, memory, self._following.begin(box_xywh, memory.appearance))
-        number = self._free_id()
-        target_id, next_id = (number, number + 1) if id is None else (id, self._next_id)
+        target_id, next_id = self._number() if id is None else (id, self._next_id)
         presence = None if self.settings.presence == "off" else 1.0
         result = TrackResult(
             to_box(box_xywh), 1.0, self._frame_index, remembered=True, id=target_id, presence=presence
@@ -337,8 +336,10 @@ class MultiTracker:
             for sight, reference in zip(together, references, strict=True):
                 sight.target.memory.add(reference)
 
-    def _free_id(self) -> int:
-        return next(number for number in count(self._next_id) if number not in self._targets)
+    def _number(self) -> tuple[int, int]:
+        """The next free number, and where to look for the one after it."""
+        free = next(number for number in count(self._next_id) if number not in self._targets)
+        return free, free + 1
 
     def _check_frame(self, frame: Image) -> None:
         check_frame(frame)

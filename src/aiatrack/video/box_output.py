@@ -102,7 +102,7 @@ def check_box_output(
         OutputError: unknown ending, not writable, the output is an input, or the format holds one target.
         SettingsError: unknown format.
     """
-    target = expand_home(Path(path))
+    target = expand_home(path)
     chosen = choose_format(target, format)
     files = [target]
     if chosen is BoxFormat.TEXT and ids is not None:
@@ -142,7 +142,7 @@ def open_box_writer(
         SettingsError: unknown format, or one that needs `film`.
     """
     check_box_output(path, format=format, ids=ids, inputs=inputs)
-    target = expand_home(Path(path))
+    target = expand_home(path)
     chosen = choose_format(target, format)
     if chosen is BoxFormat.TEXT:
         paths = _text_paths(target, ids)
@@ -172,7 +172,7 @@ def finish_box_document(journal: str | PathLike[str]) -> Path:
         DataError: this is no journal.
         OutputError: the document cannot be written, or the run is alive and still writes its journal.
     """
-    source = expand_home(Path(journal))
+    source = expand_home(journal)
     document = document_path(source)
     composers = {format.value: compose for format, compose in _DOCUMENTS.items()}
     with hold_journal(source):

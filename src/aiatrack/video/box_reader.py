@@ -3,7 +3,6 @@
 import math
 import re
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,7 @@ def read_boxes_txt(path: str | PathLike[str]) -> npt.NDArray[np.float64]:
         DataError: the file is missing, no text, or holds no box.
         BoxError: a line is not four numbers; the message names the line.
     """
-    source = expand_home(Path(path))
+    source = expand_home(path)
     try:
         text = source.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -52,8 +52,8 @@ class FilmSource(FrameSource):
 
     Deeper pictures are brought to 8 bit, alpha is dropped, rotation marks are applied, non-square pixels stay
     as stored (see `pixel_aspect`). Time stamps are the film's own, so a variable frame rate is kept; only
-    films without any (raw H.264) are timed by frame rate. Damaged frames are skipped and a film cut short
-    ends where its data end, both with a `VideoWarning`.
+    films without any (raw H.264, Motion JPEG) are timed by frame rate. Damaged frames are skipped and a film
+    cut short ends where its data end, both with a `VideoWarning`.
 
     The index counts the pictures that can be decoded, as OpenCV does. With a start time the decoder begins at
     the key frame before it, and the index is counted from the film's packets without decoding them: damaged
@@ -197,8 +197,8 @@ class FilmSource(FrameSource):
     def _pictures_near_start(self) -> tuple[Iterator[tuple[float, VideoFrame]], int | None]:
         """Pictures with their times and the index of the first, None where a seek has left it unknown."""
         start_s, time_base = self._span.start_s, self._stream.time_base
-        has_start = self._stream.start_time is not None and not self._are_stamps_guessed
-        timed = has_start and not self._by_decoding_order
+        timed = self._stream.start_time is not None
+        timed &= not (self._are_stamps_guessed or self._by_decoding_order)
         if not start_s or not self._regular or not timed or not time_base:
             return self._time_pictures(), 0
         try:

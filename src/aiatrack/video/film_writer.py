@@ -273,7 +273,7 @@ def open_film(
         OutputError: unknown ending, not writable, or the output is an input.
         SettingsError: frame rate or quality out of range.
     """
-    target = expand_home(Path(path))
+    target = expand_home(path)
     if target.suffix.lower() not in _CONTAINERS:
         known = ", ".join(_CONTAINERS)
         raise OutputError(f"cannot write a film to {target}: the name must end in {known}")

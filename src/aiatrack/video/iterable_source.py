@@ -4,7 +4,6 @@ import math
 from collections.abc import Generator, Iterable, Iterator, Sized
 from fractions import Fraction
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,7 @@ class IterableSource(FrameSource):
         if isinstance(item, Frame):
             return item.image, item.time_s
         if isinstance(item, str | PathLike):
-            return read_image(expand_home(Path(item))), self._nominal_s(index)
+            return read_image(expand_home(item)), self._nominal_s(index)
         if isinstance(item, tuple):
             if len(item) != 2 or not isinstance(item[1], int | float | Fraction | np.number):
                 raise FrameError(f"frame {index}: expected an image or (image, time in seconds); got a tuple")
