@@ -62,9 +62,10 @@ class Cast:
             zoom=settings.zoom**0.4,
             shake_px=settings.shake_px,
         )
-        kinds = [random_kind(rng) for _ in range(settings.targets)]
+        kinds = [random_kind(rng) for _ in range(0, settings.targets, settings.targets_of_a_kind)]
         targets: list[Actor] = []
-        for number, kind in enumerate(kinds):
+        for number in range(settings.targets):
+            kind = kinds[number // settings.targets_of_a_kind]
             targets.append(self._wanderer(kind, targets, target=number))
         distractors: list[Actor] = []
         for number in range(settings.distractors):
