@@ -103,21 +103,11 @@ def _other_places(
     return np.concatenate((corners, sides), axis=1), distance >= _LEAST_DISTANCE
 
 
-def embed_films(
-    network: Network, settings: ModelSettings, films: int, of_a_kind: int, seed: int
-) -> Iterator[Gathered]:
-    """Embed what is seen well in a frame of each third of a film; other things are others of the last one.
-
-    Args:
-        network: that embeds.
-        settings: of its model.
-        films: how many.
-        of_a_kind: how many targets of a film look alike; these come first among other things.
-        seed: of the films.
-    """
-    changes = {"targets": _TARGETS_IN_FILM, "targets_of_a_kind": of_a_kind, "frames": _FRAMES_IN_FILM}
+def embed_films(network: Network, settings: ModelSettings, films: int, seed: int) -> Iterator[Gathered]:
+    """Embed what is seen well in a frame of each third of a film; other things are others of the last one."""
     for film in track(range(films), "embedding targets of films"):
         rng = np.random.default_rng((seed, film))
+        changes = {"targets": _TARGETS_IN_FILM, "frames": _FRAMES_IN_FILM}
         world = SyntheticWorld(random_world_settings(rng, size=(400, 300)).replace(**changes))
         third = _FRAMES_IN_FILM // VIEWS
         frames = [world.frame(int(rng.integers(third)) + view * third) for view in range(VIEWS)]
@@ -126,14 +116,9 @@ def embed_films(
         if len(visible) <= _OTHERS:
             continue
         views = np.stack([_embed_targets(network, settings, frame, visible, rng) for frame in frames], axis=1)
-        others = [views[_others(visible // of_a_kind, k, rng), -1] for k in range(len(visible))]
+        last = views[:, -1]
+        others = [rng.choice(np.delete(last, k, axis=0), _OTHERS, replace=False) for k in range(len(last))]
         yield Gathered(views, np.stack(others))
-
-
-def _others(kinds: npt.NDArray[np.int_], target: int, rng: np.random.Generator) -> npt.NDArray[np.int_]:
-    """Some of the other targets, those of the same kind first."""
-    others = rng.permutation(np.delete(np.arange(len(kinds)), target))
-    return others[np.argsort(kinds[others] != kinds[target], kind="stable")][:_OTHERS]
 
 
 def _embed_targets(

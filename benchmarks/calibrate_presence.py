@@ -3,18 +3,16 @@
     python benchmarks/calibrate_presence.py lite --pack PACK --projection lite.safetensors -o lite.yaml
 
 Material: clips of the training pack out of which targets are painted, and films of the synthetic world of
-seeds that nothing is reported on; together, the frames of each count as much as those of the other. In every
-round the tracker follows as the paper does, judged by the calibration of the round before, since that decides
-what it takes for the target's looks. What a target found elsewhere is recognised by is fitted to looks at all
-that could be taken for it while it is away, and at the target itself once it is back. What a held box is
-worth is fitted last, to a run with presence on.
+seeds that nothing is reported on. In every round the tracker follows as the paper does, judged by the
+calibration of the round before, since that decides what it takes for the target's looks. What a target found
+elsewhere is recognised by is fitted to looks at all that could be taken for it while it is away, and at the
+target itself once it is back. What a held box is worth is fitted last, to a run with presence on.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +27,15 @@ from aiatrack.crop import CropWindow
 from aiatrack.tracking import MultiTracker, Network
 from aiatrack.tracking.appearance import Appearance
 from aiatrack.tracking.evidence import FEATURES, measure_evidence
-from aiatrack.tracking.following import JudgingFollowing, WatchfulFollowing, known_of
+from aiatrack.tracking.following import JudgingFollowing, known_of
 from aiatrack.tracking.network import LocatedTargets
 from aiatrack.tracking.presence import CERTAIN, PresenceModel
 from aiatrack.tracking.target import Target
+from aiatrack.tracking.watchful import WatchfulFollowing
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+Judged = tuple[FloatArray, Followed]
 
 FIRST_SEED = 10_000
 MOMENTA = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
@@ -44,16 +44,6 @@ _SPEAKS_AGAINST = {"entropy", "spread", "disagreement", "size_change"}
 SIGNS = np.array([-1 if name in _SPEAKS_AGAINST else 1 for name in FEATURES])
 """What is known of each weight before any fit. Features that nearly say the same, as the two similarities do,
 would else get large weights against one another, which mean nothing elsewhere."""
-
-
-class Judged(NamedTuple):
-    """A target that was followed through a clip of T frames after the first."""
-
-    features: FloatArray
-    """`(T, F)`"""
-    followed: Followed
-    weight: float = 1.0
-    """Of each of its frames in the fit."""
 
 
 class JudgingRecorder(JudgingFollowing):
@@ -99,16 +89,10 @@ def main() -> None:
     recognition = fit_recognition(looks, network, settings, Appearance(projection))
     calibration = load_calibration(options.start).replace(recognition=recognition, projection=projection)
     for turn in range(options.rounds):
-        materials = {"films": synthetic_clips(seeds), "painted out": painted}
-        parts = {
-            name: [record for clip in clips for record in judge_clip(clip, network, settings, calibration)]
-            for name, clips in materials.items()
-        }
-        records = weigh_alike(list(parts.values()))
+        clips = chain(synthetic_clips(seeds), painted)
+        records = [record for clip in clips for record in judge_clip(clip, network, settings, calibration)]
         calibration = fit(records).replace(recognition=recognition, projection=projection)
-        for name, part in parts.items():
-            if part:
-                print(f"round {turn + 1}, {name}: {describe_fit(calibration, part)}", flush=True)
+        print(f"round {turn + 1}: {describe_fit(calibration, records)}", flush=True)
     clips = chain(synthetic_clips(seeds), painted)
     held = [target for clip in clips for target in hold_clip(clip, network, settings, calibration)]
     calibration = calibration.replace(
@@ -126,19 +110,7 @@ def judge_clip(
     settings = settings.replace(presence="judge")
     recorder = JudgingRecorder(settings, network.crop_size, PresenceModel(calibration))
     followed = follow(clip, MultiTracker(network, settings, following=recorder))
-    pairs = zip(np.stack(recorder.features, axis=1), followed, strict=True)
-    return [Judged(features, target) for features, target in pairs]
-
-
-def weigh_alike(materials: Sequence[Sequence[Judged]]) -> list[Judged]:
-    """All of it, every material's frames weighing as much together as another's."""
-    frames = [sum(len(record.features) for record in records) for records in materials]
-    mean = sum(frames) / np.count_nonzero(frames)
-    return [
-        record._replace(weight=mean / count)
-        for records, count in zip(materials, frames, strict=True)
-        for record in records
-    ]
+    return list(zip(np.stack(recorder.features, axis=1), followed, strict=True))
 
 
 def hold_clip(
@@ -171,10 +143,9 @@ def fit_recognition(
 def fit(records: Sequence[Judged]) -> PresenceCalibration:
     """Fit what one frame says, and what the frames before add."""
     bias, weights = fit_logistic(
-        np.concatenate([record.features for record in records]),
-        np.concatenate([record.followed.right for record in records]),
+        np.concatenate([features for features, _ in records]),
+        np.concatenate([followed.right for _, followed in records]),
         SIGNS,
-        _frame_weights(records),
     )
     fitted = PresenceCalibration(bias=round(bias, 4), weights=_by_feature(weights))
     candidates = [_fit_carried(fitted.replace(momentum=momentum), records) for momentum in MOMENTA]
@@ -186,10 +157,9 @@ def _fit_carried(
 ) -> tuple[float, PresenceCalibration]:
     """Cross entropy and the calibration with its second regression fitted."""
     rows, hits = gather_carried(calibration, records)
-    counted = _frame_weights(records)
-    bias, (evidence, carried) = fit_logistic(rows, hits, counted=counted)
+    bias, (evidence, carried) = fit_logistic(rows, hits)
     logits = bias + rows @ (evidence, carried)
-    loss = float(np.mean(counted * (np.logaddexp(0, logits) - hits * logits)))
+    loss = float(np.mean(np.logaddexp(0, logits) - hits * logits))
     return loss, calibration.replace(
         presence_bias=round(bias, 4),
         evidence_weight=round(float(evidence), 4),
@@ -204,17 +174,13 @@ def gather_carried(
     weights = np.array([calibration.weights[name] for name in FEATURES])
     model = PresenceModel(calibration)
     rows = []
-    for record in records:
+    for features, _ in records:
         carried = CERTAIN
-        for logit in record.features @ weights + calibration.bias:
+        for logit in features @ weights + calibration.bias:
             evidence = min(max(float(logit), -CERTAIN), CERTAIN)
             rows.append((evidence, carried))
             carried = model.carry(carried, evidence)
-    return np.array(rows), np.concatenate([record.followed.right for record in records])
-
-
-def _frame_weights(records: Sequence[Judged]) -> FloatArray:
-    return np.concatenate([np.full(len(record.features), record.weight) for record in records])
+    return np.array(rows), np.concatenate([followed.right for _, followed in records])
 
 
 def fit_held(targets: Sequence[Followed]) -> float:
@@ -234,10 +200,7 @@ def fit_held(targets: Sequence[Followed]) -> float:
 
 
 def fit_logistic(
-    rows: FloatArray,
-    hits: BoolArray,
-    signs: npt.NDArray[np.int64] | None = None,
-    counted: FloatArray | None = None,
+    rows: FloatArray, hits: BoolArray, signs: npt.NDArray[np.int64] | None = None
 ) -> tuple[float, FloatArray]:
     """Ridge-regularised logistic regression: bias and weights of the columns.
 
@@ -245,12 +208,10 @@ def fit_logistic(
         rows: `(N, F)`.
         hits: `(N,)`.
         signs: `(F,)` of the weights; a column whose weight would have the other sign is left out.
-        counted: `(N,)` how much each row counts, 1 on average; None: all alike.
     """
     used = np.ones(rows.shape[1], dtype=np.bool_)
-    counted = np.ones(len(rows)) if counted is None else counted
     while True:
-        bias, some = _fit_freely(rows[:, used], hits, counted)
+        bias, some = _fit_freely(rows[:, used], hits)
         weights = np.zeros(rows.shape[1])
         weights[used] = some
         wrong = weights * (0 if signs is None else signs) < 0
@@ -260,7 +221,7 @@ def fit_logistic(
         used[np.argmax(np.where(wrong, np.abs(weights) * rows.std(axis=0), -1))] = False
 
 
-def _fit_freely(rows: FloatArray, hits: BoolArray, counted: FloatArray) -> tuple[float, FloatArray]:
+def _fit_freely(rows: FloatArray, hits: BoolArray) -> tuple[float, FloatArray]:
     """Bias and weights of whatever sign, by Newton's method."""
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
     inputs = np.concatenate((np.ones((len(rows), 1)), (rows - mean) / scale), axis=1)
@@ -268,8 +229,8 @@ def _fit_freely(rows: FloatArray, hits: BoolArray, counted: FloatArray) -> tuple
     weights = np.zeros(inputs.shape[1])
     for _ in range(30):
         probability = 1 / (1 + np.exp(-inputs @ weights))
-        slope = inputs.T @ (counted * (probability - hits)) / len(rows) + ridge @ weights
-        curvature = counted * probability * (1 - probability)
+        slope = inputs.T @ (probability - hits) / len(rows) + ridge @ weights
+        curvature = probability * (1 - probability)
         hessian = (inputs * curvature[:, None]).T @ inputs / len(rows) + ridge + 1e-9 * np.eye(len(ridge))
         weights = weights - np.linalg.solve(hessian, slope)
     raw = weights[1:] / scale
@@ -292,7 +253,7 @@ def _by_feature(weights: FloatArray) -> dict[str, float]:
 
 
 def _describe(model: str, records: Sequence[Judged]) -> str:
-    frames = sum(len(record.features) for record in records)
+    frames = sum(len(features) for features, _ in records)
     return f"{Path(model).stem}, {frames} frames of {len(records)} targets, benchmarks/calibrate_presence.py"
 
 

@@ -2,8 +2,7 @@
 
     python benchmarks/learn_appearance.py lite --pack PACK --gather pack.npz --samples 14000 --seed 1
     python benchmarks/learn_appearance.py lite --films 1600 --gather films.npz --seed 2
-    python benchmarks/learn_appearance.py lite --films 800 --of-a-kind 2 --gather pairs.npz --seed 3
-    python benchmarks/learn_appearance.py lite --gathered pack.npz films.npz pairs.npz -o lite.safetensors
+    python benchmarks/learn_appearance.py lite --gathered pack.npz films.npz -o lite.safetensors
 
 First, samples are drawn from the training pack as the model's recipe for CPUs draws them, or from films of
 the synthetic world, and embedded by the network as tracking does: three views of a target each, in boxes that
@@ -51,7 +50,6 @@ def main() -> None:
     parser.add_argument("--gather", type=Path, help="npz file to write embeddings to")
     parser.add_argument("--samples", type=int, default=10_000, help="to gather from the pack")
     parser.add_argument("--films", type=int, default=0, help="synthetic films to gather from as well")
-    parser.add_argument("--of-a-kind", type=int, default=1, help="targets of a film that look alike")
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--precision", default="float32", help="of the network's arithmetic")
     parser.add_argument("--gathered", nargs="+", type=Path, help="npz files to learn from")
@@ -83,7 +81,7 @@ def gather(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None
         data = load_recipe(recipe, changes).data
         parts += embed_pack(network, settings, data, options.samples, options.seed)
     if options.films:
-        parts += embed_films(network, settings, options.films, options.of_a_kind, options.seed)
+        parts += embed_films(network, settings, options.films, options.seed)
     with replace_file(options.gather) as temporary, temporary.open("wb") as file:
         np.savez(file, **join(parts)._asdict())
 

@@ -24,7 +24,7 @@ from presence_material import (
 )
 
 from aiatrack.api import open_network
-from aiatrack.config import TrackingSettings, own_calibration
+from aiatrack.config import TrackingSettings
 from aiatrack.crop import Image
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.tracking import MultiTracker, Network, Tracker
@@ -49,10 +49,10 @@ def main() -> None:
     parser.add_argument("--diagram", type=Path, help="SVG file of reliability diagrams")
     options = parser.parse_args()
     model_settings, network = open_network(options.model, precision=options.precision)
-    own = own_calibration(options.model) or "generic"
     changes = {name: _read_value(value) for name, value in (text.split("=") for text in options.set)}
-    wanted = {"presence": "on", "calibration": options.calibration or own} | changes
-    settings = model_settings.tracking.replace(**wanted)
+    if options.calibration:
+        changes["calibration"] = options.calibration
+    settings = model_settings.tracking.replace(**({"presence": "on"} | changes))
     curves = {}
     if "absence" in options.parts:
         for lookalikes, name in ((0, "synthetic world"), (1, "with a look-alike")):

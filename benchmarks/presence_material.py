@@ -151,7 +151,9 @@ def pack_clips(pack: Path, sources: Sequence[str] = ("vos_sequences", "vos_clips
     clips = []
     for source in sources:
         for clip in read_json_lines(pack / f"{source}.jsonl").clips:
-            boxes = np.asarray(clip.tracks[0].boxes_xywh, np.float64) if clip.tracks else np.empty((0, 4))
+            boxes = np.full((len(clip.images), 4), np.nan)
+            for track in clip.tracks[:1]:
+                boxes[track.frames] = track.boxes_xywh
             if clip.is_video and len(boxes) >= 30 and np.isfinite(boxes[0]).all():
                 name = f"{source}/{clip.name}"
                 clips.append(paint_clip(name, clip.images, boxes, length=min(30, len(boxes) // 3), every=75))

@@ -113,7 +113,7 @@ def _search(
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """Features of second looks that saw what the first did, and their IoU with the target, 0 without it."""
-    tiles = tile_frame(sought.target.watch.believed_xywh, frame.shape, settings)
+    tiles = tile_frame(sought.target.watch.believed_xywh, frame.shape, settings, settings.tile_growth)
     places, _ = sought.look(frame, tiles)
     is_there = bool(np.isfinite(true_xywh).all())
     if is_there:

@@ -1,6 +1,7 @@
 """Names and paths in, ready objects out; and what is said where they are wrong."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_track_many_is_adds_and_updates(boxes, ids, tiny_weights):
     assert results[1:] == [tracker.update(frame) for frame in frames[1:]]
 
 
+def test_track_many_takes_the_ids_of_a_series(tiny_weights):
+    pandas = pytest.importorskip("pandas")
+    boxes = pandas.Series({"car": BOX, "dog": (50, 10, 16, 30)})
+    first = next(aiatrack.track_many([image()], boxes, model=tiny_weights, device="cpu", ensemble_size=1))
+    assert list(first) == ["car", "dog"]
+
+
 def test_track_many_names_what_is_wrong(tiny_weights):
     with pytest.raises(BoxError, match="outside the 96 x 64 frame"):
         next(aiatrack.track_many([image()], [BOX, (200, 0, 5, 5)], model=tiny_weights, device="cpu"))
@@ -226,8 +234,18 @@ def test_a_folder_of_a_shipped_models_name_does_not_hide_the_model(tmp_path, mon
     assert api.open_network("nano", "cpu", runtime="eager")[0].name == "nano"
     assert api.benchmark_precision("nano", "auto") == "float32"
     assert aiatrack.load_tracker("nano", "cpu", runtime="eager").settings.calibration == "nano"
-    with pytest.raises(WeightsError, match=r"metadata\.json cannot be used"):
-        aiatrack.load_tracker("./nano", "cpu")
+    for folder in ("./nano", Path("./nano")):
+        with pytest.raises(WeightsError, match=r"metadata\.json cannot be used"):
+            aiatrack.load_tracker(folder, "cpu")
+    with pytest.raises(SettingsError, match="give its name as a string"):
+        aiatrack.load_tracker(Path("lite"), "cpu")
+
+
+def test_a_shipped_model_brings_its_calibration_however_it_is_opened(tiny_weights):
+    assert api.open_network("nano", "cpu", runtime="eager")[0].tracking.calibration == "nano"
+    assert api.read_model_settings("lite").tracking.calibration == "lite"
+    assert api.describe_model("lite", "cpu").settings.tracking.calibration == "lite"
+    assert api.read_model_settings(tiny_weights).tracking.calibration == "generic"
 
 
 def test_a_model_may_lie_at_home(tiny_weights, tmp_path, monkeypatch):

@@ -18,6 +18,9 @@ LIGHT = [
     ".tracking",
     ".video",
     ".visualization",
+    ".data.synthetic",
+    ".data.check",
+    ".evaluation",
     ".api",
     ".cli.main",
 ]
@@ -59,7 +62,8 @@ def own_names(module):
 
 
 @pytest.mark.parametrize(
-    "room", ["boxes", "config", "crop", "errors", "model", "runtimes", "tracking", "video", "visualization"]
+    "room",
+    ["boxes", "config", "crop", "data", "errors", "model", "runtimes", "tracking", "video", "visualization"],
 )
 def test_what_a_room_offers_is_there_and_documented(room):
     module = importlib.import_module(f"aiatrack.{room}")

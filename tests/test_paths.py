@@ -1,11 +1,11 @@
-"""Home and the user's cache, also where there are none."""
+"""Home and the user's cache, also where there are none; folders with links among them."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from aiatrack.paths import expand_home, user_cache
+from aiatrack.paths import expand_home, user_cache, walk_folders
 
 
 @pytest.fixture
@@ -48,3 +48,15 @@ def test_a_cache_that_is_named_needs_no_home(home, monkeypatch, platform, name):
     assert user_cache() is None
     monkeypatch.setenv(name, str(home / "mine"))
     assert user_cache() == home / "mine" / "aiatrack"
+
+
+def test_linked_folders_are_walked_once_and_circles_end(tmp_path):
+    for name in ("root/own/deep", "apart/inner"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").touch()
+    root = tmp_path / "root"
+    for name, target in {"a": "own", "b": "../apart", "c": ".", "own/up": "..", "z": "../apart"}.items():
+        (root / name).symlink_to(root / target if "/" not in name else root, target_is_directory=True)
+    found = {folder.relative_to(root).as_posix(): files for folder, files in walk_folders(root)}
+    assert found == {".": [], "own": [], "own/deep": ["file"], "b": [], "b/inner": ["file"]}
+    assert list(walk_folders(tmp_path / "none")) == []

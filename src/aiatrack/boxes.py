@@ -18,6 +18,8 @@ Boxes = TypeVar("Boxes")
 """`np.ndarray` or `torch.Tensor`, `(..., 4)`; what goes in comes out."""
 
 FloatArray = npt.NDArray[np.floating[Any]]
+BoxLike = Sequence[float] | FloatArray
+"""A box as users give it: four numbers."""
 
 
 def _namespace(boxes: Any) -> Any:
@@ -103,7 +105,7 @@ def _copy_numbers(box: Any) -> FloatArray:
         ) from error
 
 
-def check_box_xywh(box: Sequence[float] | FloatArray, frame_width: int, frame_height: int) -> FloatArray:
+def check_box_xywh(box: BoxLike, frame_width: int, frame_height: int) -> FloatArray:
     """Return a user's box as `(4,)` float64, a copy, after checking that it marks a part of the frame.
 
     Args:

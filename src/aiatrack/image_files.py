@@ -1,14 +1,15 @@
-"""What image files say before they are decoded: which they are, order and numbers, size, parts of a PNG.
+"""Image files: which they are, order and numbers, size and parts by their headers, pixels upright.
 
 The same for videos, benchmarks and training data.
 """
 
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -56,13 +57,39 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         file.seek(content + length + 4)  # behind the check sum
 
 
-def read_image_size(path: Path, decode: Callable[[Path], npt.NDArray[np.uint8] | None]) -> tuple[int, int]:
+def decode_upright(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """Decode what an image file holds as `(H, W, 3)` uint8 RGB, turned as its EXIF says.
+
+    Grey, palette, 16-bit and transparent images become 8-bit RGB as well.
+
+    Returns:
+        None if it is damaged or no image.
+
+    Raises:
+        cv2.error: there is nothing to decode, or more than OpenCV decodes.
+    """
+    image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def read_upright(path: Path) -> npt.NDArray[np.uint8] | None:
+    """Read an image file as `decode_upright`.
+
+    Returns:
+        None if the file is missing, damaged or no image.
+    """
+    try:
+        # Read by Python: on Windows OpenCV's own reading knows few letters.
+        return decode_upright(np.frombuffer(path.read_bytes(), np.uint8))
+    except (OSError, ValueError, cv2.error):  # ValueError: a null character in the path
+        return None
+
+
+def read_image_size(path: Path) -> tuple[int, int]:
     """Read width and height in pixels of a picture, upright as it is tracked in.
 
-    Args:
-        path: of the picture.
-        decode: gives `(H, W, ...)`, or None for what is no picture; asked where there is no header to read:
-            JPEG and PNG files have one, but EXIF, which may turn the picture, has to be applied.
+    It is decoded where there is no header to read: JPEG and PNG files have one, but EXIF, which may turn the
+    picture, has to be applied.
 
     Raises:
         DataError: the file is missing or no picture.
@@ -74,7 +101,7 @@ def read_image_size(path: Path, decode: Callable[[Path], npt.NDArray[np.uint8] |
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     if size is not None:
         return size
-    image = decode(path)
+    image = read_upright(path)
     if image is None:
         raise DataError(f"{path} is not a picture that can be read")
     return image.shape[1], image.shape[0]

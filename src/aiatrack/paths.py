@@ -7,6 +7,7 @@ such a path counts as nothing there: what needs it later says what is wrong, as 
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -23,6 +24,26 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether a folder that can be reached lies at `path`."""
     return os.path.isdir(path)  # noqa: PTH112 - does not raise
+
+
+def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a folder and all below it, each with the names of its files, in no order.
+
+    Linked folders are followed, as `Path.rglob` does not. Since links may run in circles, each folder comes
+    once, whatever leads to it: under its own path below `root` if it has one. What may not be read is passed
+    over.
+    """
+    walked: set[str] = set()
+    trees = [root]
+    for tree in trees:  # which grows by the links that are met: they come after all that is no link
+        for folder, names, files in os.walk(tree):
+            resolved = os.path.realpath(folder)
+            if resolved in walked:
+                names.clear()
+                continue
+            walked.add(resolved)
+            yield Path(folder), files
+            trees += [path for name in sorted(names) if (path := Path(folder, name)).is_symlink()]
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

@@ -54,6 +54,7 @@ def test_settings_cannot_be_changed_but_replaced():
         ({"heads": 3}, r"channels \(256\) must be a multiple of heads \(3\)"),
         ({"inner_channels": 6}, "inner_channels"),
         ({"encoder_layers": -1}, "encoder_layers"),
+        ({"encoder_layers": 0, "refined_attention": "encoder"}, "encoder_layers is 0.*aia would be nowhere"),
         ({"dropout": 1.0}, "dropout"),
         ({"backbone": "vgg16"}, "backbone.*resnet50"),
         ({"refinement": "magic"}, "refinement.*cascade"),

@@ -36,3 +36,9 @@ def test_a_recipe_may_lie_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "own.yaml").write_text("name: at home\n")
     assert load_recipe("~/own.yaml", ["data.sources=[{path: clips}]"]).name == "at home"
+
+
+def test_a_calibration_may_lie_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own.yaml").write_text("bias: 1\nweights: {}\n")
+    assert load_calibration("~/own.yaml").bias == 1

@@ -26,14 +26,14 @@ def test_boxes_are_those_of_the_masks(tmp_path: Path) -> None:
         assert clip.is_video
         assert clip.frame_numbers.tolist() == [0, 4, 8]
         for track in clip.tracks:
-            for t in np.flatnonzero(track.visible):
+            for t, box in zip(track.frames[track.visible], track.boxes_xywh[track.visible], strict=True):
                 mask = cv2.imread(str(clip.masks[t]), cv2.IMREAD_GRAYSCALE) if clip.masks else None
                 assert mask is not None
                 assert mask.shape == (72, 96)
                 outline = outline_of_mask(mask)
                 assert outline is not None
                 seen = xywh_to_xyxy(outline_box_xywh(outline))
-                overlaps.append(float(box_iou(seen, xywh_to_xyxy(track.boxes_xywh[t]))))
+                overlaps.append(float(box_iou(seen, xywh_to_xyxy(box))))
     assert np.median(overlaps) > 0.8
 
 

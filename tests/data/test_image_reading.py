@@ -10,11 +10,11 @@ import pytest
 from aiatrack.config import SourceSettings
 from aiatrack.data import check_source
 from aiatrack.data.images import read_image
-from aiatrack.data.masks import read_mask
 from aiatrack.data.readers import read_json_lines, read_yolo
 from aiatrack.data.store import build_store
 from aiatrack.errors import DataError
 from aiatrack.image_files import read_image_size
+from aiatrack.mask_files import read_mask
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -45,7 +45,7 @@ def test_images_are_read_upright_as_the_tracker_sees_them(
     upright = cv2.imread(str(path), cv2.IMREAD_COLOR)
     assert upright is not None
     assert (image == upright[..., ::-1]).all()
-    assert read_image_size(path, read_image) == (upright.shape[1], upright.shape[0])
+    assert read_image_size(path) == (upright.shape[1], upright.shape[0])
 
 
 def test_transparency_is_kept(tmp_path: Path) -> None:
@@ -155,15 +155,15 @@ def test_yolo_images_are_not_decoded_for_their_size(tmp_path: Path, monkeypatch:
 def test_what_has_no_header_to_read_is_decoded_for_its_size(tmp_path: Path) -> None:
     for name in ("a.bmp", "b.webp"):
         cv2.imwrite(str(tmp_path / name), np.zeros((40, 60, 3), dtype=np.uint8))
-        assert read_image_size(tmp_path / name, read_image) == (60, 40)
+        assert read_image_size(tmp_path / name) == (60, 40)
     _save_turned(tmp_path / "c.png", _picture(), 6)
-    assert read_image_size(tmp_path / "c.png", read_image) == (40, 60)
+    assert read_image_size(tmp_path / "c.png") == (40, 60)
     for content in (b"", b"nothing", b"\xff\xd8\xff"):
         (tmp_path / "d.jpg").write_bytes(content)
         with pytest.raises(DataError, match=r"d\.jpg"):
-            read_image_size(tmp_path / "d.jpg", read_image)
+            read_image_size(tmp_path / "d.jpg")
     with pytest.raises(DataError, match=r"missing\.jpg"):
-        read_image_size(tmp_path / "missing.jpg", read_image)
+        read_image_size(tmp_path / "missing.jpg")
 
 
 def test_masks_are_read_without_opencv_opening_a_file(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from aiatrack.config import DataSettings, SourceSettings
+from aiatrack.config import DataSettings, Layout, SourceSettings
 from aiatrack.data import DataWarning, SourceReport, build_batches, check_source
 from aiatrack.data.corpus import clip_part
 from aiatrack.data.readers import read_json_lines
@@ -154,6 +154,19 @@ def test_sizes_that_are_not_those_of_the_images_are_named(tmp_path: Path) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataWarning)
         open_sources(_settings(path, **_TRAINED))
+
+
+def test_sizes_that_coco_states_wrongly_are_named(tmp_path: Path) -> None:
+    _write(tmp_path, *_stills([_USABLE]))
+    content = {
+        "images": [{"id": 0, "file_name": "0.png", "width": 640, "height": 480}],
+        "annotations": [{"id": 0, "image_id": 0, "bbox": _USABLE}],
+    }
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(content))
+    (report,) = check_source(SourceSettings(path=path, layout=Layout.COCO))
+    (problem,) = report.problems
+    assert "the image is 64 x 48 px, its annotations say 640 x 480" in problem
 
 
 @pytest.mark.parametrize(("video", "setting"), [(True, "validation_clip_share"), (False, "validation_share")])

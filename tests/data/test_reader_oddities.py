@@ -9,7 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from aiatrack.data.readers import read_coco, read_json_lines, read_mot_challenge, read_yolo
+from aiatrack.data.readers import (
+    read_coco,
+    read_json_lines,
+    read_mot_challenge,
+    read_trackingnet,
+    read_yolo,
+)
 from aiatrack.errors import DataError
 
 BOX = [1, 2, 30, 30]
@@ -161,6 +167,41 @@ def test_frames_of_coco_as_text_are_put_in_order(tmp_path: Path) -> None:
     assert clip.frame_numbers.tolist() == [0, 2, 4, 6, 8, 10]
 
 
+def test_images_of_coco_that_share_an_id_are_left_out_with_their_boxes(tmp_path: Path) -> None:
+    def merge(content: dict[str, Any]) -> None:
+        content["images"].append({"id": 2, "file_name": "other.png"})
+        content["annotations"].append({"id": 9, "image_id": 2, "bbox": BOX})
+
+    found = read_coco(_coco(tmp_path, merge))
+    (clip,) = found.clips
+    assert clip.frame_numbers.tolist() == [0, 2, 6, 8, 10]
+    assert [len(track.frames) for track in clip.tracks] == [5]
+    assert found.problems == (
+        "image 2: 2.png shares its id with another image",
+        "image 2: other.png shares its id with another image",
+        "annotation 2: its image 2 is given more than once",
+        "annotation 9: its image 2 is given more than once",
+    )
+
+
+def test_a_second_box_of_a_track_in_one_image_of_coco_is_left_out(tmp_path: Path) -> None:
+    second = {"id": 9, "image_id": 2, "bbox": [9, 9, 5, 5], "track_id": 1}
+    found = read_coco(_coco(tmp_path, lambda content: content["annotations"].append(second)))
+    (track,) = found.clips[0].tracks
+    assert track.boxes_xywh.tolist() == [BOX] * 6
+    assert found.problems == ("annotation 9: track 1 has annotation 2 in the same image 2; it is left out",)
+
+
+def test_sizes_that_coco_states_are_kept(tmp_path: Path) -> None:
+    def change(content: dict[str, Any]) -> None:
+        content["images"][1].update(width=640, height=480)
+
+    (clip,) = read_coco(_coco(tmp_path, change)).clips
+    assert clip.declared_sizes is not None
+    assert clip.declared_sizes.tolist() == [[0, 0], [640, 480], *[[0, 0]] * 4]
+    assert read_coco(_coco(tmp_path, lambda content: None)).clips[0].declared_sizes is None
+
+
 def _mot(folder: Path, rows: str, names: list[str]) -> Path:
     (folder / "seq" / "gt").mkdir(parents=True)
     (folder / "seq" / "gt" / "gt.txt").write_text(rows)
@@ -197,6 +238,104 @@ def test_rows_of_mot_challenge_without_an_image_are_named(tmp_path: Path) -> Non
     assert "1.png: 000001.jpg is of the same frame" in found.problems[0]
     assert "cover.jpg: no frame number in its name" in found.problems[1]
     assert "gt.txt: 2 rows are of frames without an image in img1" in found.problems[2]
+
+
+_ROWS = "1,2,3,4\n5,6,7,8\n9,10,11,12\n"
+
+
+def _trackingnet(folder: Path, rows: bytes) -> Path:
+    """A clip with these rows, and a good one."""
+    for name, content in (("a", rows), ("good", _ROWS.encode())):
+        (folder / "TRAIN_0" / "anno").mkdir(parents=True, exist_ok=True)
+        (folder / "TRAIN_0" / "anno" / f"{name}.txt").write_bytes(content)
+        for t in range(3):
+            _image(folder / "TRAIN_0" / "frames" / name / f"{t}.jpg")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        _ROWS.replace(",", "\t"),
+        _ROWS.replace(",", "  "),
+        _ROWS.replace(",", ", "),
+        _ROWS.replace("\n", ",\n"),
+        _ROWS.replace("\n", ", \r\n"),
+        _ROWS.replace("\n", " \n"),
+        _ROWS.replace("\n", "\r\n"),
+        _ROWS.rstrip(),
+        _ROWS + "\n \n",
+        "\ufeff" + _ROWS,
+    ],
+)
+def test_rows_of_numbers_in_every_dialect_read_the_same(tmp_path: Path, rows: str) -> None:
+    found = read_trackingnet(_trackingnet(tmp_path, rows.encode()))
+    assert not found.problems
+    boxes = [clip.tracks[0].boxes_xywh.tolist() for clip in found.clips]
+    assert boxes == [[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]] * 2
+
+
+def test_rows_without_numbers_are_frames_without_a_box(tmp_path: Path) -> None:
+    found = read_trackingnet(_trackingnet(tmp_path, b"1,2,3,4\nNaN,NaN,NaN,NaN\n9,10,0,0\n"))
+    (track,) = found.clips[0].tracks
+    assert (track.frames.tolist(), track.visible.tolist()) == ([0, 2], [True, False])
+    assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("1,2,3,4\n5,6,7\n8,9,10,11,12\n1,2,3,4\n", "line 2 has 3 columns, where 4 were expected"),
+        ("1,2,3,4\n1,,3,4,5\n8,9,10\n", "line 2 is '1,,3,4,5', where only numbers were expected"),
+        ("1,2,3,4\n\n5,6,7,8\n", "line 2 of 3 is blank"),
+        ("1,2,3,\n5,6,7,\n8,9,10,\n", "4 numbers a row were expected, got 3"),
+        ("1,2,3,4\n5,6,7,8\nx,y,w,h\n", "line 3 is 'x,y,w,h'"),
+        ("\n", "is empty"),
+        ("\udcff\n", "is not a text file"),
+    ],
+)
+def test_rows_that_do_not_fit_leave_their_sequence_out(tmp_path: Path, rows: str, words: str) -> None:
+    found = read_trackingnet(_trackingnet(tmp_path, rows.encode(errors="surrogateescape")))
+    assert [clip.name for clip in found.clips] == ["good"]
+    (problem,) = found.problems
+    assert "a.txt" in problem
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("1,1,11,21,5,6\n2,1,12,22,5\n1,13,23,5,6,7,8\n", "line 2 has 5 columns"),
+        ("1,1,11,21,5,6\n2,,12,22,5,6\n", "line 2 is '2,,12,22,5,6'"),
+        ("1,1,11,21,5\n", "at least frame, id, left, top, width, height in a row, got 5"),
+    ],
+)
+def test_rows_of_mot_challenge_that_do_not_fit_leave_their_sequence_out(
+    tmp_path: Path, rows: str, words: str
+) -> None:
+    _mot(tmp_path, rows, ["000001.jpg", "000002.jpg"])
+    (tmp_path / "seq").rename(tmp_path / "bad")
+    found = read_mot_challenge(_mot(tmp_path, "1,1,11,21,5,6,1,1,1,\n", ["000001.jpg"]))
+    assert [clip.name for clip in found.clips] == ["seq"]
+    (problem,) = found.problems
+    assert "gt.txt" in problem
+    assert words in problem
+
+
+def test_rows_of_mot_challenge_without_an_id_or_a_box_are_named(tmp_path: Path) -> None:
+    rows = "1,nan,11,21,5,6,1,nan,1\n1,1,nan,21,5,6,1,nan,1\n2,1,12,22,5,6,1,nan,1\n"
+    found = read_mot_challenge(_mot(tmp_path, rows, ["000001.jpg", "000002.jpg"]))
+    (track,) = found.clips[0].tracks
+    assert (track.frames.tolist(), track.boxes_xywh.tolist()) == ([1], [[11, 21, 5, 6]])
+    assert found.problems == (f"{tmp_path / 'seq' / 'gt' / 'gt.txt'}: 2 rows are without an id or a box",)
+
+
+def test_of_two_rows_for_one_frame_of_mot_challenge_the_last_counts(tmp_path: Path) -> None:
+    rows = "2,1,12,22,5,6,1,1,1\n1,1,11,21,5,6,1,1,1\n2,1,13,23,5,6,1,1,0\n"
+    (clip,) = read_mot_challenge(_mot(tmp_path, rows, ["000001.jpg", "000002.jpg"])).clips
+    (track,) = clip.tracks
+    assert (track.frames.tolist(), track.visible.tolist()) == ([0, 1], [True, False])
+    assert track.boxes_xywh[:, 0].tolist() == [10, 12]
 
 
 def _yolo(folder: Path, row: str) -> Path:

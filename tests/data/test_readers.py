@@ -55,9 +55,9 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [path.name for path in video.images] == ["v0.png", "v1.png", "v2.png"]
     assert video.frame_numbers.tolist() == [10, 20, 30]
     car, dog = video.tracks
-    assert car.visible.tolist() == [True, True, False]
-    assert car.boxes_xywh[:2].tolist() == [[8, 8, 8, 8], [9, 9, 9, 9]]
-    assert (dog.label, dog.visible.tolist()) == ("dog", [True, False, False])
+    assert (car.frames.tolist(), car.visible.tolist()) == ([0, 1], [True, True])
+    assert car.boxes_xywh.tolist() == [[8, 8, 8, 8], [9, 9, 9, 9]]
+    assert (dog.label, dog.frames.tolist(), dog.visible.tolist()) == ("dog", [0], [True])
     assert len(found.problems) == 2
     assert "line 5" in found.problems[0]
     assert "line 6: not JSON" in found.problems[1]
@@ -160,7 +160,7 @@ def test_coco_style_video_follows_tracks(tmp_path: Path) -> None:
     (clip,) = read_coco(tmp_path / "own.json").clips
     assert [path.name for path in clip.images] == ["3.jpg", "2.jpg", "1.jpg"]
     (track,) = clip.tracks
-    assert track.visible.tolist() == [True, False, True]
+    assert (track.frames.tolist(), track.visible.tolist()) == ([0, 2], [True, True])
     assert track.boxes_xywh[0].tolist() == [3, 3, 5, 5]
 
 
@@ -187,6 +187,42 @@ def test_mot_challenge_counts_from_1(tmp_path: Path) -> None:
     (track,) = clip.tracks  # the second identity is flagged 0
     assert track.boxes_xywh[0].tolist() == [10, 20, 5, 6]
     assert track.visible.tolist() == [True, False, True]
+
+
+def _linked(folder: Path, name: str) -> None:
+    """Move a folder elsewhere and leave a link in its place."""
+    elsewhere = folder.parent / "elsewhere"
+    (folder / name).rename(elsewhere)
+    (folder / name).symlink_to(elsewhere, target_is_directory=True)
+
+
+def test_yolo_follows_linked_folders(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for name in ("a/10", "a/9", "b"):
+        _image(root / "images" / f"{name}.jpg", 100, 50)
+        _text(root / "labels" / f"{name}.txt", "0 0.5 0.5 0.2 0.4")
+    _linked(root / "images", "a")
+    found = read_yolo(root)
+    assert [Path(clip.name).as_posix() for clip in found.clips] == ["a/9.jpg", "a/10.jpg", "b.jpg"]
+    assert not found.problems
+
+
+def test_mot_challenge_follows_linked_folders(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for name in ("films/two", "one"):
+        _text(root / name / "gt" / "gt.txt", "1,1,11,21,5,6,1,1,1\n")
+        _image(root / name / "img1" / "000001.jpg")
+    _linked(root, "films")
+    assert [clip.name for clip in read_mot_challenge(root).clips] == ["two", "one"]
+
+
+def test_lasot_follows_linked_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "root" / "cat" / "cat-1"
+    for name, text in {"groundtruth": "1,2,3,4", "full_occlusion": "0", "out_of_view": "0"}.items():
+        _text(folder / f"{name}.txt", text)
+    _image(folder / "img" / "00000001.jpg")
+    _linked(tmp_path / "root", "cat")
+    assert [clip.name for clip in read_lasot(tmp_path / "root", "all").clips] == ["cat-1"]
 
 
 @pytest.mark.parametrize(

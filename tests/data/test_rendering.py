@@ -62,7 +62,8 @@ def _clip_of_ellipses(folder: Path, name: str, frames: int) -> Clip:
         masks.append(folder / f"{name}_{t}_mask.png")
         cv2.imwrite(str(images[-1]), image)
         cv2.imwrite(str(masks[-1]), mask)
-    track = Track(boxes, np.ones(frames, dtype=np.bool_), "ellipse", np.ones(frames, dtype=np.int64))
+    ones = np.ones(frames, dtype=np.int64)
+    track = Track(np.arange(frames), boxes, ones.astype(np.bool_), "ellipse", ones)
     return Clip(name, images, np.arange(frames), (track,), masks, is_video=frames > 1)
 
 

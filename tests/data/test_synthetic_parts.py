@@ -193,7 +193,6 @@ def test_windows_by_hand() -> None:
 def test_settings_at_their_limits_render(largest: bool) -> None:
     limits = {
         "targets": (1, 5),
-        "targets_of_a_kind": (1, 64),
         "target_size": (0.02, 0.3),
         "speed": (0, 8),
         "deformation": (0, 1),

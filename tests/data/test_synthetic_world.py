@@ -180,18 +180,6 @@ def test_distractors_look_alike_but_are_not_annotated() -> None:
     assert (with_twins.image != lonely.image).any()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_targets_of_a_kind_share_their_colours(seed: int) -> None:
-    settings = SMALL.replace(
-        seed=seed, targets=4, targets_of_a_kind=2, target_size=0.2, width=320, height=240,
-        distractors=0, occluders=0, noise=0, illumination=0,
-    )  # fmt: skip
-    frame = SyntheticWorld(settings).frame(0)
-    colours = [frame.image[mask].mean(axis=0) for mask in frame.masks]
-    apart = [[np.abs(one - other).max() for other in colours] for one in colours]
-    assert max(apart[0][1], apart[2][3]) < min(apart[k][other] for k in (0, 1) for other in (2, 3))
-
-
 def test_many_targets_hide_one_another_and_share_no_pixel() -> None:
     frame = SyntheticWorld(SMALL.replace(targets=8, distractors=0, occluders=0)).frame(30)
     assert frame.masks.sum(axis=0).max() == 1

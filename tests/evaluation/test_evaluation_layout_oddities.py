@@ -98,6 +98,32 @@ def test_coco_names_an_annotation_without_track(tmp_path: Path) -> None:
         open_coco(tmp_path, ["v"], [{"image_id": "00", "track_id": 1}, {"image_id": "01", "track_id": None}])
 
 
+def test_coco_refuses_two_boxes_of_one_track_in_one_image(tmp_path: Path) -> None:
+    rows = [{"image_id": "00", "track_id": 1}, {"image_id": "00", "track_id": 1, "bbox": [9, 9, 3, 4]}]
+    with pytest.raises(DataError, match=r"annotation 1: image 00 has a box of track 1 before"):
+        open_coco(tmp_path, ["v"], rows)
+
+
+def test_coco_refuses_images_of_one_id(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"image 00 is given more than once"):
+        open_coco(tmp_path, ["v"], [{"image_id": "00", "track_id": 1}], id="00")
+
+
+@pytest.mark.parametrize("absent", [[0, 0, 0, 0], [1, 2, 0, 4], [1, 2, 3, -1], [float("nan")] * 4])
+def test_coco_takes_boxes_without_area_as_absent(tmp_path: Path, absent: list[float]) -> None:
+    rows = [
+        {"image_id": "00", "track_id": 1, "bbox": absent},
+        {"image_id": "01", "track_id": 1},
+        {"image_id": "00", "track_id": 2},
+        {"image_id": "01", "track_id": 2, "bbox": absent},
+        {"image_id": "01", "track_id": 3, "bbox": absent},
+    ]
+    late, early = open_coco(tmp_path, ["v"], rows).sequences
+    assert [path.name for path in late.frame_paths] == ["01.jpg"]
+    assert late.read_annotation().boxes_xywh.tolist() == [[1, 2, 3, 4]]
+    assert early.read_annotation().visible.tolist() == [True, False]
+
+
 def test_coco_orders_frames_as_training_does(tmp_path: Path) -> None:
     rows = [{"image_id": "00", "track_id": 1}]
     content = json.loads(open_coco(tmp_path, ["v"], rows).sequences[0].annotation_path.read_text())

@@ -15,7 +15,6 @@ import pytest
 from aiatrack.errors import DataError, OutputError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry
-from aiatrack.evaluation.number_files import read_number_rows
 from aiatrack.evaluation.report import REPORT_FORMATS, Report, build_report, write_report
 from aiatrack.evaluation.report.charts import COLOURS, Line, draw_bars, draw_curves, number_trackers
 from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES
@@ -24,6 +23,7 @@ from aiatrack.evaluation.report.page import to_html
 from aiatrack.evaluation.report.tables import tabulate_attributes, to_csv, to_latex, to_markdown
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.scoring import METRICS
+from aiatrack.number_files import read_number_rows
 
 TRACKERS = ("ours & <theirs>", "shifted_50%")
 

@@ -8,9 +8,9 @@ import pytest
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import open_entry, tabulate_entry
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers
 from aiatrack.evaluation.results import Results, read_annotations, read_results
 from aiatrack.evaluation.rules import RULE_SETS
+from aiatrack.number_files import read_number_rows, read_numbers
 
 ROWS = "1,2,30,40\n2,3,30,40.5\n3,4,30,41\n"
 EXPECTED = np.array([[1, 2, 30, 40], [2, 3, 30, 40.5], [3, 4, 30, 41]])
@@ -158,6 +158,7 @@ def test_results_of_another_benchmark_are_recognised(otb_like, tmp_path: Path):
     with pytest.raises(DataError, match="1 of them are named like sequences of otb100"):
         read(root, other)
     (other / "otb_Basketball.txt").unlink()
+    (other / "records").mkdir()  # without a result in it: no file that could be called after a sequence
     with pytest.raises(DataError, match="no text files"):
         read(root, other)
     with pytest.raises(DataError, match="there is no folder"):

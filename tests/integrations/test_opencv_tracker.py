@@ -1,5 +1,7 @@
 """A tracker with OpenCV's calls: what fits `cv2.TrackerMIL` must fit ours."""
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +100,12 @@ def test_benchmark_that_is_no_name(tiny_weights):
 def test_threshold_out_of_range(share, tiny_weights):
     with pytest.raises(SettingsError, match=r"lies in \[0, 1\]"):
         aiatrack.OpenCVTracker(tiny_weights, "cpu", min_predicted_iou=share)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_there_are_no_copies(duplicate, tiny_weights):
+    with pytest.raises(TrackingError, match="OpenCVTracker is neither copied nor pickled"):
+        duplicate(aiatrack.OpenCVTracker(tiny_weights, "cpu"))
 
 
 def test_misuse(tiny_weights):

@@ -38,6 +38,21 @@ def test_the_lost_are_left_out(supervision):
     assert len(to_detections({})) == 0
 
 
+@pytest.mark.parametrize("results", [LOST, {}, []])
+def test_without_a_target_the_fields_are_empty(supervision, results):
+    found, of_one = to_detections(results), to_detections(ONE)
+    assert found.is_empty()
+    assert found.xyxy.shape == (0, 4)
+    for name in ("xyxy", "confidence", "class_id", "tracker_id"):
+        assert getattr(found, name).dtype == getattr(of_one, name).dtype
+    assert {name: column.dtype.kind for name, column in found.data.items()} == {
+        name: column.dtype.kind for name, column in of_one.data.items()
+    }
+    assert supervision.Detections.merge([found, of_one]).tracker_id.tolist() == [1]
+    picture = np.zeros((80, 100, 3), np.uint8)
+    assert not supervision.LabelAnnotator().annotate(picture, found).any()
+
+
 def test_one_result_and_lists(supervision):
     assert to_detections(ONE).tracker_id.tolist() == [1]
     assert to_detections([UNSURE, ONE]).tracker_id.tolist() == [4, 1]

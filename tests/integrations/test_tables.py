@@ -81,6 +81,10 @@ def test_a_number_and_a_name_that_reads_like_it_are_not_mixed_up(convert):
         convert([{1: result(0, 1)}, {"1": result(1, "1")}])
 
 
+def test_half_letters_are_escaped(convert):
+    assert lists_of(convert([result(0, "caf\udce9")]))["id"] == ["caf\\udce9"]
+
+
 def test_no_results_are_a_table_of_the_same_columns(convert):
     table = convert([])
     assert list(table.columns) == COLUMNS

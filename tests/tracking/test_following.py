@@ -219,9 +219,10 @@ def test_a_region_grows_no_further_than_to_show_all(watch_script):
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (90, 400), (20, 20)])
 @pytest.mark.parametrize("box", [(100, 50, 30, 40), (5, 5, 300, 200), (0, 0, 12, 10)])
-def test_tiles_hold_a_target_anywhere(shape, box):
+@pytest.mark.parametrize("growth", [1.0, 1.5])
+def test_tiles_hold_a_target_anywhere(shape, box, growth):
     settings = TrackingSettings(search_factor=4.0)
-    tiles = tile_frame(np.array(box, float), shape, settings)
+    tiles = tile_frame(np.array(box, float), shape, settings, growth)
     size = np.sqrt(box[2] * box[3])
     side = tiles[0, 2] * settings.search_factor
     low = tiles[:, :2] + tiles[:, 2:] / 2 - side / 2
@@ -236,22 +237,45 @@ def test_tiles_are_no_smaller_than_for_the_smallest_box_reported():
     """Such as in normalised coordinates: tiles of its size would be millions."""
     settings = TrackingSettings()
     smallest = np.array([100, 100, settings.clip_margin_px, settings.clip_margin_px])
-    speck = tile_frame(np.array([104.9, 104.9, 0.2, 0.2]), (720, 1280), settings)
-    np.testing.assert_array_equal(speck, tile_frame(smallest, (720, 1280), settings))
+    speck = tile_frame(np.array([104.9, 104.9, 0.2, 0.2]), (720, 1280), settings, 1.5)
+    np.testing.assert_array_equal(speck, tile_frame(smallest, (720, 1280), settings, 1.5))
 
 
-def test_every_tile_is_searched_in_turn():
-    settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0)
+@pytest.mark.parametrize(("budget", "wide_a_frame", "close_a_frame"), [(3, 1, 1), (4, 2, 1), (7, 3, 3)])
+def test_every_tile_of_either_size_is_searched_in_turn(budget, wide_a_frame, close_a_frame):
+    settings = TrackingSettings(search_factor=4.0, search_budget=budget, search_growth_steps=0)
     box = np.array([300.0, 200.0, 30.0, 30.0])
     watch = Watch(box, box, np.ones(2), 2.0, 0.0, LOST)
-    tiles = tile_frame(box, (480, 640), settings)
-    assert len(tiles) > 6
-    seen = set()
-    for _ in range(-(-len(tiles) // 3)):
+    wide, close = (tile_frame(box, (480, 640), settings, growth) for growth in (1.5, 1.0))
+    assert len(close) > len(wide) > 6
+    seen = []
+    for _ in range(-(-len(close) // close_a_frame)):
         windows = search_windows(watch, (480, 640, 3), settings, SIZE)
-        assert len(windows) == 4
-        seen |= {(window.left, window.top) for window in windows[1:]}
-    assert len(seen) == len(tiles)
+        assert len(windows) == budget
+        seen.append({(window.left, window.top, window.side) for window in windows[1:]})
+    of_wide, of_close = 180, 120
+    for number, side, a_frame in ((len(wide), of_wide, wide_a_frame), (len(close), of_close, close_a_frame)):
+        a_round = seen[: -(-number // a_frame)]
+        assert all(len([window for window in frame if window[2] == side]) == a_frame for frame in a_round)
+        assert len({window for frame in a_round for window in frame if window[2] == side}) == number
+
+
+def test_looks_that_one_size_of_tiles_does_not_need_go_to_the_other():
+    settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0)
+    box = np.array([100.0, 100.0, 90.0, 90.0])
+    watch = Watch(box, box, np.ones(2), 2.0, 0.0, LOST)
+    wide, close = (len(tile_frame(box, (300, 400), settings, growth)) for growth in (1.5, 1.0))
+    assert (wide, close) == (1, 2)
+    _, *tiles = search_windows(watch, (300, 400, 3), settings, SIZE)
+    assert sorted(tile.side for tile in tiles) == [360, 360, 540]
+
+
+def test_with_a_budget_for_one_tile_wide_ones_are_searched():
+    settings = TrackingSettings(search_factor=4.0, search_budget=2, search_growth_steps=0)
+    box = np.array([300.0, 200.0, 30.0, 30.0])
+    watch = Watch(box, box, np.ones(2), 2.0, 0.0, LOST)
+    sides = {search_windows(watch, (480, 640, 3), settings, SIZE)[1].side for _ in range(9)}
+    assert sides == {180}
 
 
 FRAMES = np.random.default_rng(3).integers(0, 256, (40, 90, 120, 3), dtype=np.uint8)

@@ -205,6 +205,7 @@ def test_two_threads_that_use_one_tracker_at_once_are_told(network, monkeypatch,
         "add": lambda: tracker.add(FRAMES[0], BOXES[1]),
         "remove": lambda: tracker.remove(1),
         "resume": lambda: tracker.resume(saved),
+        "close": tracker.close,
         "state": tracker.state,
     }
     found, answer = {}, getattr(network, verb)
@@ -218,26 +219,37 @@ def test_two_threads_that_use_one_tracker_at_once_are_told(network, monkeypatch,
     assert tracker.update(FRAMES[1]) == undisturbed.update(FRAMES[1])
     assert (found["state"].frame_index, list(found["state"].targets)) == (0, [1]), "that before the frame"
     del found["state"]
-    assert len(found) == 4
+    assert len(found) == 5
     for error in found.values():
         assert isinstance(error, TrackingError) and "two threads use one tracker at once" in str(error)
     assert tracker.update(FRAMES[2]) == undisturbed.update(FRAMES[2])
 
 
 def test_a_tracker_of_one_target_tells_as_well(network, monkeypatch):
-    tracker = Tracker(network, SETTINGS)
-    tracker.start(FRAMES[0], BOXES[0])
+    tracker, undisturbed = Tracker(network, SETTINGS), Tracker(network, SETTINGS)
+    for one in (tracker, undisturbed):
+        one.start(FRAMES[0], BOXES[0])
+    saved = tracker.state()
     encode = network.encode
     found = []
 
-    def update_first(*arguments):
+    def call_others_first(*arguments):
         monkeypatch.setattr(network, "encode", encode)
-        found.append(call_from_another_thread(lambda: tracker.update(FRAMES[2])))
+        for call in (
+            lambda: tracker.update(FRAMES[2]),
+            lambda: tracker.start(FRAMES[2], BOXES[1]),
+            lambda: tracker.resume(saved),
+            tracker.close,
+        ):
+            found.append(call_from_another_thread(call))
         return encode(*arguments)
 
-    monkeypatch.setattr(network, "encode", update_first)
-    assert tracker.update(FRAMES[1]).frame_index == 1
-    assert isinstance(found[0], TrackingError) and "at once" in str(found[0])
+    monkeypatch.setattr(network, "encode", call_others_first)
+    assert tracker.update(FRAMES[1]) == undisturbed.update(FRAMES[1])
+    assert len(found) == 4
+    for error in found:
+        assert isinstance(error, TrackingError) and "at once" in str(error)
+    assert tracker.update(FRAMES[2]) == undisturbed.update(FRAMES[2])
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

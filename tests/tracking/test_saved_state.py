@@ -5,13 +5,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from tiny_network import TINY_NETWORK
 
-from aiatrack.config import TrackingSettings
+from aiatrack.config import TrackingSettings, load_calibration
 from aiatrack.errors import TrackingError
 from aiatrack.model import build_network
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.tracking import MultiTracker, Tracker
+from aiatrack.tracking.presence import PresenceModel
 
 FRAMES = np.random.default_rng(5).integers(0, 256, (10, 90, 120, 3), dtype=np.uint8)
 BOXES = [(10.0, 10.0, 20.0, 30.0), (60.0, 40.0, 25.0, 15.0)]
@@ -93,6 +95,60 @@ def test_a_state_of_another_version_is_refused():
     newer.settings.__dict__["looks"] = 1
     with pytest.raises(TrackingError, match=r"looks=1 not \(no such setting\)"):
         MultiTracker(build(), settings()).resume(newer)
+
+
+def test_of_a_calibration_the_content_counts(tmp_path):
+    own, elsewhere = tmp_path / "own.yaml", tmp_path / "elsewhere" / "own.yaml"
+    elsewhere.parent.mkdir()
+    for path in (own, elsewhere):
+        path.write_text("bias: 0\nweights: {score: 5.0}\n", encoding="utf-8")
+    chosen = settings("judge", calibration=str(own))
+    first = Tracker(build(), chosen)
+    first.start(FRAMES[0], BOXES[0])
+    state = first.state()
+    expected = first.update(FRAMES[1])
+    moved = Tracker(build(), chosen.replace(calibration=str(elsewhere))).resume(state)
+    assert moved.update(FRAMES[1]) == expected
+    own.write_text("bias: 0\nweights: {score: 4.0}\n", encoding="utf-8")
+    with pytest.raises(TrackingError, match="another calibration"):
+        Tracker(build(), chosen).resume(state)
+
+
+def test_a_calibration_is_told_by_what_likeness_is_measured_in(tmp_path):
+    chosen = tmp_path / "own.yaml"
+    chosen.write_text("bias: 0\nweights: {score: 5.0}\nprojection: space.safetensors\n", encoding="utf-8")
+    prints = []
+    for value in (1.0, 2.0):
+        weight = np.full((2, 4), value, np.float32)
+        save_file({"weight": weight, "bias": weight[:, 0]}, tmp_path / "space.safetensors")
+        prints.append(PresenceModel(load_calibration(str(chosen))).fingerprint)
+    assert prints[0] != prints[1]
+
+
+def test_a_state_goes_on_in_batches_of_another_size():
+    first = MultiTracker(build(), settings(batch_size=2))
+    for box in BOXES:
+        first.add(FRAMES[0], box)
+    state = first.state()
+    resumed = MultiTracker(build(), settings(batch_size=1)).resume(state)
+    assert list(resumed.update(FRAMES[1])) == [1, 2]
+
+
+def test_states_are_compared_without_an_error():
+    tracker = MultiTracker(build(), settings())
+    tracker.add(FRAMES[0], BOXES[0])
+    state = tracker.state()
+    assert state == state and state != tracker.state() and len({state}) == 1  # noqa: PLR0124
+
+
+@pytest.mark.filterwarnings("error")
+def test_arrays_of_a_state_may_be_read_only():
+    tracker = MultiTracker(build(), settings())
+    tracker.add(FRAMES[0], BOXES[0])
+    buffers: list[pickle.PickleBuffer] = []
+    saved = pickle.dumps(tracker.state(), protocol=5, buffer_callback=buffers.append)
+    state = pickle.loads(saved, buffers=[bytes(buffer) for buffer in buffers])  # noqa: S301 our own bytes
+    assert MultiTracker(build(), settings()).resume(state).update(FRAMES[1]) == tracker.update(FRAMES[1])
 
 
 def test_closing_lets_everything_go():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ from aiatrack.config import load_recipe
 from aiatrack.data import DataWarning, validation_clips
 from aiatrack.errors import DataError, SettingsError, TrainingError
 from aiatrack.training import TrainingWarning
+
+pytestmark = pytest.mark.filterwarnings("ignore:init is random and optimizer.frozen is backbone")
 
 
 def _write_source(folder: Path, *, clips: int, stills: int = 0, name: str = "own") -> Path:
@@ -59,6 +62,28 @@ def test_stills_alone_are_trained_on_without_validation(tmp_path):
         run = open_training_run(settings, tmp_path / "run")
     summary = run.run()
     assert (summary.steps, summary.best_score) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("init", "frozen", "warned"),
+    [
+        ("random", "backbone", True),
+        ("random", "stem", True),
+        ("random", "nothing", False),
+        ("nano", "stem", False),
+    ],
+)
+def test_a_part_frozen_at_random_weights_is_warned_of(tmp_path, init, frozen, warned):
+    settings = _settings(tmp_path / "cache", _write_source(tmp_path, clips=4))
+    optimizer = settings.optimizer.model_dump() | {"frozen": frozen}
+    changes = {"network": {}} if init == "nano" else {}
+    settings = settings.replace(init=init, optimizer=optimizer, **changes)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        open_training_run(settings, tmp_path / "run")
+    found = [str(each.message) for each in told if "stays at random weights" in str(each.message)]
+    assert len(found) == warned
+    assert all(f"optimizer.frozen is {frozen}" in message for message in found)
 
 
 def test_what_is_left_out_of_a_source_is_counted(tmp_path):

@@ -272,6 +272,20 @@ def test_numbers_of_targets(ids: list[int | str], numbers: list[int]) -> None:
     assert given["late"] == given["late"]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.mot.txt", "a.txt", *DOCUMENTS])
+def test_numbers_of_numpy_are_written_as_python_s(tmp_path: Path, name: str) -> None:
+    texts = []
+    for whole, real in ((int, float), (np.int64, np.float32)):
+        film = FilmFacts("film.mp4", whole(640), whole(480), real(25))
+        with open_box_writer(tmp_path / name, film=film, ids=[whole(7)]) as writer:
+            for frame in range(3):
+                box = tuple(real(value) for value in (1, 2.5, 3, 4))
+                found = BoxRow(whole(frame), real(frame / 4), box, real(0.5), whole(7), real(0.75))
+                writer.write_frame(whole(frame), real(frame / 4), [found])
+        texts.append((tmp_path / name).read_text())
+    assert texts[1] == texts[0]
+
+
 def test_formats_by_name(tmp_path: Path) -> None:
     lines = write(tmp_path / "boxes.mot.txt").read_text()
     assert write(tmp_path / "gt.txt", format="mot").read_text() == lines

@@ -50,6 +50,40 @@ def test_json_lines(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("state", ["tracked", "lost"])
+def test_a_box_without_end_is_refused(state: str) -> None:
+    with pytest.raises(BoxError, match=r"frame 3, target 'car': a box must be finite or nan, got .*inf"):
+        BoxRow(3, 0.1, (1.0, 2.0, 3.0, math.inf), math.nan, "car", state=state)
+
+
+def test_figures_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
+    odd = BoxRow(0, 0.0, (1.0, 2.0, 3.0, 4.0), math.inf, presence=math.nan)
+    for name in ("boxes.csv", "boxes.jsonl", "boxes.mot.txt"):
+        with open_box_writer(tmp_path / name) as writer:
+            writer.write(odd)
+    assert (tmp_path / "boxes.csv").read_text().endswith("4.0000,,1,,tracked\n")
+    entry = json.loads((tmp_path / "boxes.jsonl").read_text())
+    assert (entry["score"], entry["presence"]) == (None, None)
+    # As of a row without either figure.
+    assert (tmp_path / "boxes.mot.txt").read_text() == "1,1,2.0000,3.0000,3.0000,4.0000,1.0000,-1,-1,-1\n"
+
+
+def test_times_that_json_lacks_are_refused(tmp_path: Path) -> None:
+    with (
+        open_box_writer(tmp_path / "boxes.jsonl") as writer,
+        pytest.raises(OutputError, match="give finite times"),
+    ):
+        writer.write(BoxRow(0, math.nan, NAN_BOX, None))
+    assert (tmp_path / "boxes.jsonl").read_text() == ""
+
+
+def test_half_letters_in_names_are_escaped_as_in_json(tmp_path: Path) -> None:
+    for name in ("boxes.csv", "boxes.jsonl"):
+        with open_box_writer(tmp_path / name) as writer:
+            writer.write(BoxRow(0, 0.0, NAN_BOX, None, "caf\udce9"))
+        assert "caf\\udce9" in (tmp_path / name).read_text()
+
+
 def test_text_comes_back(tmp_path: Path) -> None:
     boxes = read_boxes_txt(write_rows(tmp_path / "boxes.txt"))
     np.testing.assert_allclose(boxes[:2], [ROWS[0].box_xywh, ROWS[1].box_xywh], atol=5e-5)

@@ -64,9 +64,11 @@ def test_closed_film_can_be_sought(tmp_path: Path, suffix: str) -> None:
     assert int(frame.image[8, 8, 0]) == pytest.approx(level(40), abs=3)
 
 
-@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60), 12.5, 29.97])
+@pytest.mark.parametrize(
+    "rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60), 12.5, 29.97, np.float32(12.5)]
+)
 def test_frame_rates_are_exact(tmp_path: Path, rate: Fraction | float) -> None:
-    exact = rate if isinstance(rate, Fraction) else Fraction(rate).limit_denominator(1001)
+    exact = rate if isinstance(rate, Fraction) else Fraction(float(rate)).limit_denominator(1001)
     times = [float(index / exact) for index in range(30)]
     found = probe(write_film(tmp_path / "film.mp4", times, rate=rate))
     assert found["rate"] == exact
@@ -340,6 +342,7 @@ def test_film_without_frames_leaves_no_file_and_keeps_an_old_one(tmp_path: Path)
     "options",
     [{"frame_rate": rate} for rate in (0, 1e-9, Fraction(1, 20_001))]
     + [{"frame_rate": float("nan")}, {"frame_rate": -1}, {"frame_rate": 1e9}]
+    + [{"frame_rate": "25"}, {"frame_rate": 10**400}]
     + [{"frame_rate": 25, "quality": quality} for quality in (-1, 52)],
 )
 def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, float]) -> None:

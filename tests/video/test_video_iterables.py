@@ -1,14 +1,17 @@
 """Frames handed in from Python: what is taken, what is refused and by which words."""
 
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from film_making import grey_image, level
 
-from aiatrack.errors import FrameError, VideoError
+from aiatrack.errors import FrameError, SettingsError, VideoError
 from aiatrack.video import Frame, open_frames
 
 
@@ -71,6 +74,60 @@ def test_grey_and_alpha_become_rgb(image: np.ndarray) -> None:
     np.testing.assert_array_equal(frame.image, np.full((6, 8, 3), 90))
 
 
+ORANGE = (255, 102, 0)
+"""One of the colours of Pillow's own palette."""
+
+
+def picture(mode: str) -> Any:
+    """An orange Pillow image of a mode, 8 x 6 pixels."""
+    return pytest.importorskip("PIL.Image").new("RGB", (8, 6), ORANGE).convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "RGBX", "P", "CMYK", "YCbCr", "HSV"])
+def test_pillow_images_keep_their_colours(mode: str) -> None:
+    frame = next(open_frames([picture(mode)]))
+    # Steps of YCbCr and HSV are coarser than those of RGB.
+    np.testing.assert_allclose(frame.image, np.broadcast_to(ORANGE, (6, 8, 3)), atol=8)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA"])
+def test_grey_pillow_images_become_rgb(mode: str) -> None:
+    white = pytest.importorskip("PIL.Image").new("RGB", (8, 6), "white").convert(mode)
+    np.testing.assert_array_equal(next(open_frames([white])).image, np.full((6, 8, 3), 255))
+
+
+def test_frames_of_a_gif(tmp_path: Path) -> None:
+    image, sequence = pytest.importorskip("PIL.Image"), pytest.importorskip("PIL.ImageSequence")
+    colours = [ORANGE, (10, 120, 250), (10, 250, 120)]
+    first, *others = [image.new("RGB", (8, 6), colour) for colour in colours]
+    first.save(tmp_path / "film.gif", save_all=True, append_images=others)
+    with image.open(tmp_path / "film.gif") as film:
+        frames = list(open_frames(sequence.Iterator(film)))
+    assert [tuple(frame.image[3, 4].tolist()) for frame in frames] == colours
+
+
+@pytest.mark.parametrize(("mode", "numbers"), [("I;16", "uint16"), ("I", "int32"), ("F", "float32")])
+def test_deep_pillow_images_are_refused_as_arrays_are(mode: str, numbers: str) -> None:
+    deep = pytest.importorskip("PIL.Image").new(mode, (8, 6), 300)
+    with pytest.raises(FrameError, match=rf"{numbers}.*scale to 0\.\.255"):
+        next(open_frames([deep]))
+
+
+def test_damaged_pillow_images_are_refused(tmp_path: Path) -> None:
+    image, path = pytest.importorskip("PIL.Image"), tmp_path / "half.png"
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with image.open(path) as half, pytest.raises(FrameError, match=r"frame 0: .*truncated"):
+        next(open_frames([half]))
+
+
+def test_tensors_that_carry_gradients_are_refused() -> None:
+    tensor = pytest.importorskip("torch").zeros((6, 8, 3), requires_grad=True)
+    with pytest.raises(FrameError, match=r"frame 0: .*detach\(\)"):
+        next(open_frames([tensor]))
+
+
 def test_view_becomes_contiguous() -> None:
     bgr = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
     frame = next(open_frames([bgr[..., ::-1]]))
@@ -90,6 +147,7 @@ def test_view_becomes_contiguous() -> None:
         (np.zeros((0, 8, 3), np.uint8), "no pixel"),
         (np.zeros((1, 6, 8, 3), np.uint8), r"\(1, 6, 8, 3\)"),
         (np.zeros(5, np.uint8), r"\(5,\)"),
+        ([np.zeros((6, 8, 3), np.uint8), 0.0], "got a list that cannot be made one"),
         (None, "not an image"),
         (object(), "not an image"),
         ({"image": 1}, "not an image"),
@@ -103,11 +161,35 @@ def test_what_is_no_frame_is_refused_with_its_index(image: object, message: str)
 
 
 @pytest.mark.parametrize(
-    "times", [[0.0, 0.0], [1.0, 0.5], [0.0, float("nan")], [float("nan")], [float("inf")], ["now"]]
+    "times", [[0.0, 0.0], [1.0, 0.5], [0.0, float("nan")], [float("nan")], [float("inf")], ["now"], [10**400]]
 )
 def test_times_must_be_finite_and_increase(times: list[float]) -> None:
     with pytest.raises(FrameError, match=r"times must be finite and increase|time in seconds"):
         list(open_frames([(grey_image(0), time_s) for time_s in times]))
+
+
+@pytest.mark.parametrize("rate", [25, np.float32(25), np.int64(25), np.uint8(25), Fraction(25)])
+def test_frame_rates_of_any_library(rate: Any) -> None:
+    frames = list(open_frames([grey_image(index) for index in range(4)], frame_rate=rate))
+    assert [frame.time_s for frame in frames] == [0, 0.04, 0.08, 0.12]
+
+
+@pytest.mark.parametrize("second", [np.float32(1), np.int64(1), Fraction(1)])
+def test_spans_of_any_library(second: Any) -> None:
+    images = [grey_image(index) for index in range(4)]
+    assert [frame.index for frame in open_frames(images, frame_rate=2, start_s=second)] == [2, 3]
+    source = open_frames(images, frame_rate=2, end_s=second)
+    assert source.frame_count == 2
+    assert [frame.index for frame in source] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "value", ["0.1", Decimal("0.1"), True, 1j, np.array([1.0]), pytest.param(10**400, id="huge")]
+)
+@pytest.mark.parametrize("setting", ["frame_rate", "start_s", "end_s"])
+def test_what_is_no_number_is_refused_at_opening(setting: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"{setting.removesuffix('_s')} must be"):
+        open_frames([grey_image(0)], **{setting: value})  # type: ignore[arg-type]
 
 
 def test_size_change_is_refused() -> None:

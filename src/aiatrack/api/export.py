@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiatrack.api.networks import find_weights
-from aiatrack.config import own_calibration
+from aiatrack.api.networks import find_weights, with_calibration
 from aiatrack.errors import SettingsError
 from aiatrack.paths import expand_home
 from aiatrack.runtimes.choice import Precision, parse_precision
@@ -69,8 +68,8 @@ def export(
     check_target(target, overwrite=overwrite)
     require_packages(chosen_format, chosen_precision)  # calibrating takes minutes
     settings, network = load_network(weights)
-    if calibration := own_calibration(model):  # from the folder, nobody could tell which one it needs
-        settings = settings.replace(tracking=settings.tracking.replace(calibration=calibration))
+    # The calibration with them: from the folder, nobody could tell which one it needs.
+    settings = with_calibration(model, settings)
     samples = None
     if chosen_precision is Precision.INT8:
         from aiatrack.runtimes.calibration import gather_samples

@@ -8,7 +8,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiatrack.config import ModelSettings, load_preset, preset_names, read_stored_settings
+from aiatrack.config import (
+    ModelSettings,
+    load_preset,
+    own_calibration,
+    preset_names,
+    read_stored_settings,
+)
 from aiatrack.errors import SettingsError, WeightsError
 from aiatrack.paths import exists, expand_home, is_file, why_unreachable
 from aiatrack.runtimes.choice import Runtime, RuntimeChoice, choose_runtime
@@ -42,7 +48,7 @@ def open_network(
         return _open_exported(exported, device, runtime, precision)
     weights = find_weights(model)
     choice = decide_runtime(device, runtime=runtime, precision=precision)
-    settings = read_stored_settings(weights)
+    settings = with_calibration(model, read_stored_settings(weights))
     if choice.runtime is Runtime.OPENVINO:
         return settings, _open_openvino(weights, settings, choice)
     # PyTorch takes a second to import; what needs no network should not wait for it.
@@ -85,7 +91,7 @@ def describe_model(
         return ModelDescription(_sha256(exported.files()), exported.settings, choice)
     weights = find_weights(model)
     choice = decide_runtime(device, runtime=runtime, precision=precision)
-    settings = read_stored_settings(weights)  # first: it says what is wrong with a file
+    settings = with_calibration(model, read_stored_settings(weights))  # first: it says what is wrong
     return ModelDescription(_sha256([weights]), settings, choice)
 
 
@@ -152,7 +158,7 @@ def find_export(model: str | Path) -> ExportedNetwork | None:
     Raises:
         WeightsError: the folder is damaged or of another version.
     """
-    if str(model) in preset_names():  # whatever lies beside the program under that name
+    if is_shipped(model):
         return None
     folder = expand_home(model)
     return read_export(folder) if is_exported(folder) else None
@@ -165,11 +171,13 @@ def find_weights(model: str | Path) -> Path:
         SettingsError: neither a shipped model nor a file.
         WeightsError: a model without shipped weights; the message says how to get some.
     """
-    if str(model) not in preset_names():
+    if not is_shipped(model):
         path = expand_home(model)
         if path.suffix or exists(path) or why_unreachable(path):  # its reader says what is wrong with it
             return path
-        load_preset(str(model))  # raises, naming those that exist
+        if str(model) not in preset_names():
+            load_preset(str(model))  # raises, naming those that exist
+        raise SettingsError(f"there is no file {model}: for the shipped model, give its name as a string")
     shipped = Path(str(resources.files("aiatrack") / "weights" / f"{model}.safetensors"))
     if is_file(shipped):
         return shipped
@@ -186,11 +194,24 @@ def read_model_settings(model: str | Path) -> ModelSettings:
         SettingsError: none of these.
         WeightsError: the file or folder cannot be read.
     """
-    if str(model) in preset_names():
-        return load_preset(str(model))
+    if is_shipped(model):
+        return with_calibration(model, load_preset(str(model)))
     if (exported := find_export(model)) is not None:
         return exported.settings
     return read_stored_settings(find_weights(model))
+
+
+def is_shipped(model: str | Path) -> bool:
+    """Whether that is a model's name, whatever lies beside the program under it; a `Path` never is."""
+    return isinstance(model, str) and model in preset_names()
+
+
+def with_calibration(model: str | Path, settings: ModelSettings) -> ModelSettings:
+    """Settings with the calibration of presence that a shipped model brings."""
+    calibration = own_calibration(model)
+    if calibration is None:
+        return settings
+    return settings.replace(tracking=settings.tracking.replace(calibration=calibration))
 
 
 def select_device(name: str) -> Any:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from aiatrack.api.networks import benchmark_precision, find_export, open_network
-from aiatrack.config import TrackingSettings, benchmark_tracking, own_calibration
+from aiatrack.boxes import BoxLike, FloatArray
+from aiatrack.config import TrackingSettings, benchmark_tracking
 from aiatrack.errors import SettingsError
-from aiatrack.tracking import AnyId, Color, MultiTracker, TargetId, Tracker, TrackResult
+from aiatrack.tracking import AnyId, Color, MultiTracker, Network, TargetId, Tracker, TrackResult
 from aiatrack.video import open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
 
@@ -48,11 +49,10 @@ def load_tracker(
         >>> tracker.start(frame, box=(120, 80, 64, 48))  # doctest: +SKIP
         >>> tracker.update(next_frame).box_xywh  # doctest: +SKIP
     """
-    changes = _check(model, color, benchmark, tracking)
-    settings, network = open_network(
-        model, device, runtime=runtime, precision=_precision(model, precision, benchmark)
+    network, settings = _open(
+        model, device, color, runtime=runtime, precision=precision, benchmark=benchmark, tracking=tracking
     )
-    return Tracker(network, settings.tracking.replace(**changes), color=color)
+    return Tracker(network, settings, color=color)
 
 
 def load_multi_tracker(
@@ -73,15 +73,28 @@ def load_multi_tracker(
         >>> for id, result in tracker.update(next_frame).items():  # doctest: +SKIP
         ...     print(id, result.box_xywh)
     """
-    changes = _check(model, color, benchmark, tracking)
-    settings, network = open_network(
-        model, device, runtime=runtime, precision=_precision(model, precision, benchmark)
+    network, settings = _open(
+        model, device, color, runtime=runtime, precision=precision, benchmark=benchmark, tracking=tracking
     )
-    return MultiTracker(network, settings.tracking.replace(**changes), color=color)
+    return MultiTracker(network, settings, color=color)
 
 
-def _precision(model: str | Path, precision: str, benchmark: str | None) -> str:
-    return precision if benchmark is None else benchmark_precision(model, precision)
+def _open(
+    model: str | Path,
+    device: str,
+    color: Color,
+    *,
+    runtime: str,
+    precision: str,
+    benchmark: str | None,
+    tracking: dict[str, Any],
+) -> tuple[Network, TrackingSettings]:
+    """What a tracker is made of; arguments and errors as in `load_tracker`."""
+    changes = _check(model, color, benchmark, tracking)
+    if benchmark is not None:
+        precision = benchmark_precision(model, precision)
+    settings, network = open_network(model, device, runtime=runtime, precision=precision)
+    return network, settings.tracking.replace(**changes)
 
 
 def _check(
@@ -92,7 +105,7 @@ def _check(
         raise SettingsError(f"a model is a name or the path of a file or folder; got {model!r}")
     if color not in get_args(Color):
         raise SettingsError(f"color is the channel order of the frames, 'rgb' or 'bgr'; got {color!r}")
-    changes = default_changes(model, benchmark) | tracking
+    changes = default_changes(benchmark) | tracking
     TrackingSettings().replace(**changes)
     if (exported := find_export(model)) is not None:
         exported.check_tracking(exported.settings.tracking.replace(**changes))
@@ -107,22 +120,19 @@ def _refuse_color(tracking: Mapping[str, Any]) -> None:
         )
 
 
-def default_changes(model: str | Path, benchmark: str | None = None) -> dict[str, Any]:
+def default_changes(benchmark: str | None = None) -> dict[str, Any]:
     """What `load_tracker` changes of a model's tracking settings if it is told no others.
 
     Raises:
         SettingsError: the paper has no settings for that benchmark.
     """
     # Judging changes no box. Benchmarks are run as the paper ran them, which judges nothing.
-    changes: dict[str, Any] = {"presence": "judge"} if benchmark is None else benchmark_tracking(benchmark)
-    if calibration := own_calibration(model):
-        changes = {"calibration": calibration} | changes
-    return changes
+    return {"presence": "judge"} if benchmark is None else benchmark_tracking(benchmark)
 
 
 def track(
     source: SourceLike,
-    box: Sequence[float],
+    box: BoxLike,
     *,
     model: str | Path = "lite",
     device: str = "auto",
@@ -174,7 +184,7 @@ def track(
 
 def track_many(
     source: SourceLike,
-    boxes: Mapping[AnyId, Sequence[float]] | Sequence[Sequence[float]],
+    boxes: Mapping[AnyId, BoxLike] | Sequence[BoxLike] | FloatArray,
     *,
     model: str | Path = "lite",
     device: str = "auto",
@@ -219,7 +229,8 @@ def track_many(
         tracker = load_multi_tracker(
             model, device, runtime=runtime, precision=precision, benchmark=benchmark, **tracking
         )
-        marked = boxes.items() if isinstance(boxes, Mapping) else enumerate(boxes, start=1)
+        # By their ids whatever has some: a pandas Series is no Mapping.
+        marked = boxes.items() if hasattr(boxes, "items") else enumerate(boxes, start=1)
         for target_id, box in marked:
             tracker.add(first.image, box, target_id)
         yield dict(tracker.latest)

@@ -17,6 +17,7 @@ from aiatrack.api.networks import find_weights
 from aiatrack.atomic_files import replace_file, write_text
 from aiatrack.boxes import xyxy_to_xywh
 from aiatrack.config import TrackingSettings, TrainingSettings, preset_names
+from aiatrack.config.training import FrozenPart
 from aiatrack.data import SampleBatch, ValidationClip, check_sources, validation_clips
 from aiatrack.errors import OutputError, SettingsError, TrainingError
 from aiatrack.evaluation.running import validate_tracker
@@ -47,8 +48,9 @@ def open_training_run(
     """Prepare a run; its `run()` trains.
 
     The folder gets `settings.yaml`, `metrics.jsonl`, TensorBoard logs if that is installed, checkpoints,
-    pictures and weights. A `TrainingWarning` says if there are no clips for a validation that is wanted, and
-    which settings a run is resumed with that differ from its own.
+    pictures and weights. A `TrainingWarning` says if there are no clips for a validation that is wanted, if
+    a part of the network stays at random weights, and which settings a run is resumed with that differ from
+    its own.
 
     Args:
         settings: of the run. `init` may name a shipped model.
@@ -64,6 +66,7 @@ def open_training_run(
         AiATrackError: whatever is wrong with the settings, the weights to start from, or a package missing.
     """
     _check_best_metric(settings)
+    _warn_of_random_frozen_part(settings)
     check_sources(settings.data)
     _check_folder(folder, resume=resume)
     network = build_initial_network(_with_packaged_weights(settings))
@@ -92,6 +95,7 @@ def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
         AiATrackError: as `open_training_run`.
     """
     _check_best_metric(settings)
+    _warn_of_random_frozen_part(settings)
     check_sources(settings.data)
     network = build_initial_network(_with_packaged_weights(settings))
     return plan_training(settings, network, CorpusStream(settings))
@@ -163,6 +167,17 @@ def _open_validation(settings: TrainingSettings) -> TrackingValidation | None:
         )
         return None
     return TrackingValidation(settings.model_settings().tracking, clips)
+
+
+def _warn_of_random_frozen_part(settings: TrainingSettings) -> None:
+    frozen = settings.optimizer.frozen
+    if settings.init == "random" and frozen is not FrozenPart.NOTHING:
+        warnings.warn(
+            f"init is random and optimizer.frozen is {frozen.value}: what is frozen stays at random weights; "
+            "set optimizer.frozen to nothing, or init to imagenet or to weights",
+            TrainingWarning,
+            stacklevel=3,
+        )
 
 
 def _check_best_metric(settings: TrainingSettings) -> None:

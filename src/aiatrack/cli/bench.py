@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aiatrack.cli.runtime_options import DeviceOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line, step_progress
 from aiatrack.errors import SettingsError
@@ -20,7 +21,8 @@ _MOST_TARGETS = 1024
 def bench(
     *,
     model: Annotated[
-        list[str] | None, typer.Option(help="Shipped model or weights file; repeat it. Without: lite, nano.")
+        list[str] | None,
+        typer.Option(help="Shipped model, weights file or exported folder; repeat it. Without: lite, nano."),
     ] = None,
     runtime: Annotated[
         list[str] | None,
@@ -29,7 +31,7 @@ def bench(
     precision: Annotated[
         list[str] | None, typer.Option(help="auto, float32, bf16, int8; repeat it. Without: auto.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: DeviceOption = "auto",
     targets: Annotated[
         str | None,
         typer.Option(help="Numbers of targets, such as 1,8,32. Without: as many as there are boxes, or 1."),

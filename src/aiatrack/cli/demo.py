@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
+from aiatrack.cli.runtime_options import DeviceOption, ModelOption, PrecisionOption, RuntimeOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line
 
@@ -13,13 +13,11 @@ from aiatrack.cli.terminal import print_line
 def demo(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Film to write.")] = Path("demo.mp4"),
-    model: Annotated[
-        str, typer.Option(help="Name of a shipped model, weights file, or exported folder.")
-    ] = "lite",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    model: ModelOption = "lite",
+    device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
     precision: PrecisionOption = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Another number, another film.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the film.")] = 0,
     frames: Annotated[int, typer.Option(min=2, help="Length of the film.")] = 240,
     speed: Annotated[float, typer.Option(min=0, max=8, help="1 crosses the picture in two seconds.")] = 0.5,
     distractors: Annotated[int, typer.Option(min=0, max=64, help="Things that look like the target.")] = 1,

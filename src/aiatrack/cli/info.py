@@ -24,7 +24,7 @@ def info(
 ) -> None:
     """Show a model's settings, parameters and arithmetic, and check that a weights file can be used.
 
-    Tracking settings are those of a tracker that is told no others.
+    Tracking settings are the defaults of `load_tracker`.
 
     MACs are multiply-adds; one tracked frame is one crop encoded and located against a full ensemble.
 
@@ -37,7 +37,7 @@ def info(
     from aiatrack.model import measure_complexity
 
     settings = read_model_settings(model)
-    settings = settings.replace(tracking=settings.tracking.replace(**default_changes(model)))
+    settings = settings.replace(tracking=settings.tracking.replace(**default_changes()))
     complexity = measure_complexity(_build(model, settings), settings.tracking.ensemble_size)
     figures = {
         "parameters": complexity.parameters,

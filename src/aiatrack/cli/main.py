@@ -1,6 +1,6 @@
 """The command line: registers the commands, turns errors of our tree into one line and an exit code.
 
-Commands import what is heavy (PyTorch, PyAV, OpenCV) inside their functions: `--help` must not wait for it.
+Commands import what is heavy (PyTorch, PyAV) inside their functions: `--help` must not wait for it.
 """
 
 import os

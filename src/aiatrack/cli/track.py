@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
+from aiatrack.cli.runtime_options import DeviceOption, ModelOption, PrecisionOption, RuntimeOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line
 from aiatrack.errors import AiATrackError, SettingsError
@@ -41,10 +41,8 @@ def track(
         ),
     ] = None,
     select: Annotated[bool, typer.Option("--select", help="Draw the boxes in a window instead.")] = False,
-    model: Annotated[
-        str, typer.Option(help="Name of a shipped model, weights file, or exported folder.")
-    ] = "lite",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    model: ModelOption = "lite",
+    device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
     precision: PrecisionOption = "auto",
     output: Annotated[
@@ -52,15 +50,15 @@ def track(
         typer.Option(
             "--output",
             "-o",
-            help="Film with the box drawn: .mp4, .mov or .mkv. Without this and --save-boxes: "
+            help="Film with the box drawn: .mp4, .m4v, .mov or .mkv. Without this and --save-boxes: "
             "SOURCE.tracked.mp4 in the current folder.",
         ),
     ] = None,
     save_boxes: Annotated[
         Path | None,
         typer.Option(
-            help="Boxes: .txt (x,y,w,h), .csv, .jsonl, .mot.txt (MOTChallenge), .cvat.xml (CVAT), .coco.json "
-            "(COCO with tracks), .labelstudio.json."
+            help="Boxes: .txt (x,y,w,h; boxes_{id}.txt for several targets), .csv, .jsonl, .mot.txt "
+            "(MOTChallenge), .cvat.xml (CVAT), .coco.json (COCO with tracks), .labelstudio.json."
         ),
     ] = None,
     format: Annotated[
@@ -82,13 +80,17 @@ def track(
         ),
     ] = None,
     benchmark: Annotated[
-        str | None, typer.Option(help="Use the paper's tracking settings for a benchmark, such as lasot.")
+        str | None,
+        typer.Option(
+            help="Use the paper's tracking settings for a benchmark, such as lasot; float32 and no presence, "
+            "unless they are asked for."
+        ),
     ] = None,
     presence: Annotated[
         bool | None,
         typer.Option(
-            help="Hold the box of a target that is lost and search for it; or judge nothing at all. Without "
-            "either, say how probable it is that a target is there, and follow as the paper does."
+            help="--presence: hold the box of a target that is lost, and search for it. --no-presence: do "
+            "not judge whether it is there. Neither: say how probable that is, and follow as the paper does."
         ),
     ] = None,
 ) -> None:

@@ -26,7 +26,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the folder's newest checkpoint.")
     ] = False,
-    init: Annotated[str | None, typer.Option(help="Weights to start from (fine-tuning).")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Shipped model or weights file to start from (fine-tuning).")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Train a few steps, print size, speed and memory, keep nothing.")
     ] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aiatrack.cli.runtime_options import DeviceOption, ModelOption
 from aiatrack.cli.terminal import print_line
 from aiatrack.errors import SettingsError
 from aiatrack.paths import exists
@@ -15,22 +16,22 @@ if TYPE_CHECKING:
     from aiatrack.evaluation.running import TrackerFactory
 
 app = typer.Typer(
-    help="The VOT toolkit: its tracker process, and the files of a workspace.", invoke_without_command=True
+    help="The VOT toolkit: its tracker process, and the files of a workspace. Without a command: answer the "
+    "toolkit over TraX, as its trackers.ini has it start.",
+    invoke_without_command=True,
 )
 
-_ModelOption = Annotated[str, typer.Option(help="Name of a shipped model, weights file, or exported folder.")]
 _TrackerOption = Annotated[
     str | None, typer.Option(help="Another tracker instead, as in `aiatrack evaluate`: opencv:csrt, ...")
 ]
-_DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 
 
 @app.callback()
 def serve(
     context: typer.Context,
-    model: _ModelOption = "lite",
+    model: ModelOption = "lite",
     tracker: _TrackerOption = None,
-    device: _DeviceOption = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     """Answer the VOT toolkit over TraX; the toolkit starts this itself, as trackers.ini says.
 
@@ -48,9 +49,9 @@ def serve(
 def workspace(
     folder: Annotated[Path, typer.Argument(help="Folder of the workspace; results in it stay.")],
     *,
-    model: _ModelOption = "lite",
+    model: ModelOption = "lite",
     tracker: _TrackerOption = None,
-    device: _DeviceOption = "auto",
+    device: DeviceOption = "auto",
     benchmark: Annotated[
         str | None,
         typer.Option(

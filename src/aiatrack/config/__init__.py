@@ -9,6 +9,7 @@ from aiatrack.config.data import (
     PasteSettings,
     SourceSettings,
 )
+from aiatrack.config.differences import list_differences
 from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.network import (
     Backbone,
@@ -60,6 +61,7 @@ __all__ = [
     "TrainingSettings",
     "benchmark_tracking",
     "calibration_names",
+    "list_differences",
     "load_calibration",
     "load_preset",
     "load_recipe",

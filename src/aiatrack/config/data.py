@@ -51,7 +51,8 @@ class SourceSettings(FrozenSettings):
     split: str | None = None
     """Which part of a published data set, in that data set's own words."""
     weight: float = Field(1.0, ge=0)
-    """Share of samples relative to the other sources."""
+    """Share of samples of one kind (stills, clips, cut-outs, scenes), relative to the other sources that
+    offer that kind."""
     weights: dict[str, float] = Field(default_factory=dict)
     """For a folder of sources: factors on the weight by name; 1 where not named, 0 leaves a source out."""
     without_identity: tuple[str, ...] = ()

@@ -81,6 +81,16 @@ class NetworkSettings(FrozenSettings):
             raise ValueError(f"channels ({self.channels}) must be a multiple of heads ({self.heads})")
         return self
 
+    @model_validator(mode="after")
+    def _refinement_has_a_place(self) -> Self:
+        in_encoder_alone = self.refined_attention is RefinedAttention.ENCODER
+        if in_encoder_alone and not self.encoder_layers and self.refinement is not Refinement.NONE:
+            raise ValueError(
+                f"refined_attention is encoder, but encoder_layers is 0, so that {self.refinement.value} "
+                "would be nowhere: set refined_attention to decoder, or refinement to none"
+            )
+        return self
+
     @property
     def grid_size(self) -> int:
         """Side of the feature map at stride 16, cells."""

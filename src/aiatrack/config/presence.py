@@ -1,16 +1,14 @@
 """Calibrations of presence: coefficients that turn a network's outputs into a probability, as YAML files."""
 
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import Field
 
 from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.presets import read_yaml_settings
-from aiatrack.errors import SettingsError
-from aiatrack.paths import is_file, why_unreachable
+from aiatrack.config.shipped import ShippedFiles
+
+_CALIBRATIONS = ShippedFiles("calibration", Path(__file__).parent / "calibrations", alternative="a YAML file")
 
 
 class Recognition(FrozenSettings):
@@ -53,14 +51,12 @@ class PresenceCalibration(FrozenSettings):
 
 def calibration_names() -> list[str]:
     """Names of the shipped calibrations, such as `lite`."""
-    return sorted(
-        entry.name.removesuffix(".yaml") for entry in _folder().iterdir() if entry.name.endswith(".yaml")
-    )
+    return _CALIBRATIONS.names()
 
 
 def own_calibration(model: str | Path) -> str | None:
     """Name of the calibration that a shipped model brings, by the model's name; None for other weights."""
-    return str(model) if str(model) in calibration_names() else None
+    return model if isinstance(model, str) and model in calibration_names() else None
 
 
 def load_calibration(name: str) -> PresenceCalibration:
@@ -69,24 +65,10 @@ def load_calibration(name: str) -> PresenceCalibration:
     Raises:
         SettingsError: neither a shipped calibration nor a file of one.
     """
-    if name in calibration_names():
-        file = _folder() / f"{name}.yaml"
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return _beside(file, PresenceCalibration.parse(values, origin=f"calibration {name}"))
-    if not is_file(Path(name)):
-        raise SettingsError(
-            f"there is no calibration {name!r}{why_unreachable(Path(name))}: choose one of "
-            f"{', '.join(calibration_names())}, or a YAML file"
-        )
-    return _beside(Path(name), PresenceCalibration.parse(read_yaml_settings(Path(name)), origin=name))
-
-
-def _beside(file: Any, calibration: PresenceCalibration) -> PresenceCalibration:
-    """A calibration that can be used from anywhere, not from beside its file alone."""
+    file = _CALIBRATIONS.locate(name)
+    origin = f"calibration {name}" if name in calibration_names() else name
+    calibration = PresenceCalibration.parse(read_yaml_settings(file), origin=origin)
     if calibration.projection is None:
         return calibration
+    # To be used from anywhere, not from beside its file alone.
     return calibration.replace(projection=str(file.parent / calibration.projection))
-
-
-def _folder() -> Any:
-    return resources.files("aiatrack.config") / "calibrations"

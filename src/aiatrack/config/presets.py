@@ -1,6 +1,5 @@
 """Named models as YAML files inside the package, and their readers."""
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,12 @@ import yaml
 
 from aiatrack.config.frozen import FrozenSettings
 from aiatrack.config.network import NetworkSettings
+from aiatrack.config.shipped import ShippedFiles
 from aiatrack.config.tracking import TrackingSettings
 from aiatrack.errors import SettingsError
+
+_FOLDER = Path(__file__).parent
+_PRESETS = ShippedFiles("model", _FOLDER / "presets", alternative="a weights file")
 
 
 class ModelSettings(FrozenSettings):
@@ -31,10 +34,7 @@ class ModelSettings(FrozenSettings):
 
 def preset_names() -> list[str]:
     """Names of the shipped models, such as `lite`."""
-    folder = resources.files("aiatrack.config") / "presets"
-    return sorted(
-        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
-    )
+    return _PRESETS.names()
 
 
 def load_preset(name: str) -> ModelSettings:
@@ -43,12 +43,7 @@ def load_preset(name: str) -> ModelSettings:
     Raises:
         SettingsError: no preset of that name; the message lists those that exist.
     """
-    if name not in preset_names():
-        raise SettingsError(
-            f"there is no model {name!r}: choose one of {', '.join(preset_names())}, or a weights file"
-        )
-    text = (resources.files("aiatrack.config") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    return ModelSettings.parse(yaml.safe_load(text), origin=f"preset {name}")
+    return ModelSettings.parse(yaml.safe_load(_PRESETS.read(name)), origin=f"preset {name}")
 
 
 def benchmark_tracking(benchmark: str) -> dict[str, Any]:
@@ -57,7 +52,7 @@ def benchmark_tracking(benchmark: str) -> dict[str, Any]:
     Raises:
         SettingsError: no such benchmark; the message lists those that exist.
     """
-    text = (resources.files("aiatrack.config") / "benchmark_tracking.yaml").read_text(encoding="utf-8")
+    text = (_FOLDER / "benchmark_tracking.yaml").read_text(encoding="utf-8")
     table: dict[str, dict[str, Any]] = yaml.safe_load(text)
     if not isinstance(benchmark, str) or benchmark not in table:
         raise SettingsError(f"no tracking settings for {benchmark!r}: choose one of {', '.join(table)}")

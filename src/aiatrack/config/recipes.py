@@ -2,27 +2,26 @@
 
 import difflib
 from collections.abc import Sequence
-from importlib import resources
+from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel
 
 from aiatrack.config.network import NetworkSettings
 from aiatrack.config.presets import parse_yaml, read_yaml_settings
+from aiatrack.config.shipped import ShippedFiles
 from aiatrack.config.tracking import TrackingSettings
 from aiatrack.config.training import TrainingSettings
 from aiatrack.errors import SettingsError
-from aiatrack.paths import expand_home, is_file, why_unreachable
 
+_RECIPES = ShippedFiles("recipe", Path(__file__).parent / "recipes", alternative="a YAML file")
 _CHANGES: dict[str, type[BaseModel]] = {"network": NetworkSettings, "tracking": TrackingSettings}
 """Fields of `TrainingSettings` that hold changes to other settings."""
 
 
 def recipe_names() -> list[str]:
     """Names of the shipped recipes, such as `lite`."""
-    entries = (resources.files("aiatrack.config") / "recipes").iterdir()
-    return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
+    return _RECIPES.names()
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> TrainingSettings:
@@ -48,18 +47,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> TrainingSet
 
 
 def _read(name_or_path: str) -> dict[str, Any]:
-    if name_or_path in recipe_names():
-        text = (resources.files("aiatrack.config") / "recipes" / f"{name_or_path}.yaml").read_text(
-            encoding="utf-8"
-        )
-        values = yaml.safe_load(text)
-    elif not is_file(path := expand_home(name_or_path)):
-        raise SettingsError(
-            f"there is no recipe {name_or_path!r}{why_unreachable(path)}: choose one of "
-            f"{', '.join(recipe_names())}, or a YAML file"
-        )
-    else:
-        values = read_yaml_settings(path)
+    values = read_yaml_settings(_RECIPES.locate(name_or_path))
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.config.data import DataSettings, SourceSettings
-from aiatrack.data.annotations import Annotations, Clip
+from aiatrack.data.annotations import Annotations, Clip, join_tracks
 from aiatrack.data.box_use import judge_boxes
 from aiatrack.data.declared_sizes import size_problem
 from aiatrack.data.images import read_image
-from aiatrack.data.masks import missing_mask, read_mask_of
 from aiatrack.data.sources import read_source
+from aiatrack.mask_files import missing_mask, read_mask_of
 from aiatrack.paths import is_file
 
 CheckProgress = Callable[[str, int, int], None]
@@ -101,20 +101,16 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
     report.images += int(there.sum())
     report.cutout_images += int(is_cutout.sum())
     report.problems += _problems_of_sizes(clip, sizes) + _problems_of_masks(clip, sizes)
-    visible_frames, boxes, outside = 0, 0, 0
-    for track in clip.tracks:
-        annotated = np.atleast_1d(np.isfinite(track.boxes_xywh).all(axis=1))
-        use = judge_boxes(track.boxes_xywh, sizes, settings)
-        visible = annotated & track.visible & there
-        usable = visible & ~is_cutout & use.usable
-        usable &= clip.is_video | (track.boxes_xywh[:, 2:].min(axis=1) > settings.min_still_box_px)
-        boxes += int(annotated.sum())
-        outside += int((visible & ~is_cutout & use.outside).sum())
-        report.usable_boxes += int(usable.sum())
-        report.cutouts += int((visible & is_cutout).sum())
-        visible_frames = max(visible_frames, int(usable.sum()))
+    rows = join_tracks(clip.tracks)
+    boxes = len(rows.frames)
+    use = judge_boxes(rows.boxes_xywh, sizes[rows.frames], settings)
+    visible, on_cutout = rows.visible & there[rows.frames], is_cutout[rows.frames]
+    usable = visible & ~on_cutout & use.usable
+    usable &= clip.is_video | (rows.boxes_xywh[:, 2:].min(axis=1) > settings.min_still_box_px)
     report.boxes += boxes
-    if outside:
+    report.usable_boxes += int(usable.sum())
+    report.cutouts += int((visible & on_cutout).sum())
+    if outside := int((visible & ~on_cutout & use.outside).sum()):
         report.problems.append(
             f"{clip.name}: {outside} of {boxes} boxes left out, wholly outside of the image"
         )
@@ -122,6 +118,7 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
         report.stills += 1
         return
     report.videos += 1
+    visible_frames = int(np.bincount(rows.track[usable], minlength=1).max())
     long_enough = len(clip.images) >= settings.min_clip_frames
     report.videos_usable += int(long_enough and visible_frames >= settings.min_visible_frames)
 
@@ -129,7 +126,7 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
 def _problems_of_sizes(clip: Clip, sizes: npt.NDArray[np.int_]) -> list[str]:
     if clip.declared_sizes is None:
         return []
-    found = map(size_problem, clip.images, sizes, clip.declared_sizes)
+    found = map(size_problem, clip.images, sizes.tolist(), clip.declared_sizes.tolist())
     return [problem for problem in found if problem]
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from aiatrack.data.annotations import Annotations
 from aiatrack.data.index import SourceIndex
 from aiatrack.errors import DataError
+from aiatrack.image_files import decode_upright
 
 Image = npt.NDArray[np.uint8]
 
@@ -117,13 +118,11 @@ def _decode(data: bytes) -> Image | None:
     coded = np.frombuffer(data, dtype=np.uint8)
     image = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
     if image is None or image.dtype != np.uint8 or image.ndim != 3:
-        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        return decode_upright(coded)
     # An alpha channel without a transparent pixel, as screenshots have, makes no cut-out.
-    elif image.shape[2] == 4 and bool((image[..., 3] < 255).any()):
+    if image.shape[2] == 4 and bool((image[..., 3] < 255).any()):
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
-    elif any(mark in data for mark in _EXIF_MARKS):
-        # OpenCV turns images upright only where colours are all that is asked for.
-        image = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    if image is None:
-        return None
+    # OpenCV turns images upright only where colours are all that is asked for.
+    if any(mark in data for mark in _EXIF_MARKS):
+        return decode_upright(coded)
     return np.asarray(cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2RGB), dtype=np.uint8)

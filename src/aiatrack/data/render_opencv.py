@@ -38,8 +38,9 @@ def render_view(view: ViewPlan, images: ImageBank, crop_size: int, crop: Image, 
     """Draw one crop into `crop` `(S, S, 3)` and `padding` `(S, S)`."""
     source = images.read(view.image)
     height, width = source.shape[:2]
+    sampled = _sample(source, view.inverse, view.samples, (crop_size, crop_size))
     # Only unpacked sources bring transparency here: what an image has of it is not known before it is read.
-    pixels = np.ascontiguousarray(_sample(source, view.inverse, view.samples, crop_size)[..., :3])
+    pixels = np.ascontiguousarray(sampled[..., :3])
     for overlay in view.overlays:
         _lay_over(pixels, overlay, view.samples, images)
     outside = padding_of(view.inverse, width, height, crop_size)
@@ -77,11 +78,13 @@ def _finer(inverse: Matrix, samples: int) -> Matrix:
     return np.asarray(finer)
 
 
-def _sample(source: Image, inverse: Matrix, samples: int, crop_size: int) -> Image:
+def _sample(source: Image, inverse: Matrix, samples: int, size: tuple[int, int]) -> Image:
+    """Sample a part of `size` width and height, px, with `samples` points per pixel and axis."""
+    width, height = size
     if samples == 1:
-        return _warp(source, inverse, crop_size, crop_size)
-    large = _warp(source, _finer(inverse, samples), crop_size * samples, crop_size * samples)
-    return np.asarray(cv2.resize(large, (crop_size, crop_size), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return _warp(source, inverse, width, height)
+    large = _warp(source, _finer(inverse, samples), width * samples, height * samples)
+    return np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _lay_over(pixels: Image, overlay: OverlayPlan, samples: int, images: ImageBank) -> None:
@@ -91,12 +94,7 @@ def _lay_over(pixels: Image, overlay: OverlayPlan, samples: int, images: ImageBa
         return
     left, top, right, bottom = part
     inverse = overlay.inverse @ translate(left, top)
-    width, height = right - left, bottom - top
-    if samples > 1:
-        warped = _warp(cutout, _finer(inverse, samples), width * samples, height * samples)
-        warped = np.asarray(cv2.resize(warped, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    else:
-        warped = _warp(cutout, inverse, width, height)
+    warped = _sample(cutout, inverse, samples, (right - left, bottom - top))
     colours = warped[..., :3]
     if overlay.colour is not None:
         colours = np.asarray(cv2.transform(np.ascontiguousarray(colours), overlay.colour), dtype=np.uint8)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class Sampler:
         look = draw_look(self.settings.appearance, rng)
         views = tuple(self._view(stage, look, index > 0, rng) for index, stage in enumerate(stages))
         search = self._search_box(views[2].box_xywh)
-        views = (views[0], views[1], _with_box(views[2], search))
+        views = (views[0], views[1], replace(views[2], box_xywh=search))
         proposals, overlap = draw_proposals(search, self.settings.proposals, 1 / self.crop_size, rng)
         return SamplePlan(views, proposals, overlap, self._kinds[choice])
 
@@ -168,7 +169,3 @@ def _samples(inverse: Matrix, crop_size: int) -> int:
     depth = inverse[2, 0] * middle + inverse[2, 1] * middle + inverse[2, 2]
     ratio = math.sqrt(abs(float(np.linalg.det(inverse)))) / max(abs(float(depth)), 1e-6) ** 1.5
     return 1 if ratio < 1.5 else min(math.ceil(ratio), _MOST_SAMPLES)
-
-
-def _with_box(view: ViewPlan, box_xywh: Points) -> ViewPlan:
-    return ViewPlan(**{**view.__dict__, "box_xywh": box_xywh})

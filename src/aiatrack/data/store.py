@@ -16,8 +16,8 @@ from aiatrack.atomic_files import replace_file
 from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.images import read_image
 from aiatrack.data.index import SourceIndex, load_index
-from aiatrack.data.masks import read_mask_of
 from aiatrack.data.outlines import fit_outline, outline_box_xywh, outline_of_mask
+from aiatrack.mask_files import read_mask_of
 from aiatrack.paths import exists
 
 Image = npt.NDArray[np.uint8]
@@ -54,11 +54,9 @@ def store_key(annotations: Annotations) -> str:
 
 
 def _add_to_digest(digest: "hashlib._Hash", track: Track) -> None:
-    """Only the frames that it is known in: there may be thousands of tracks that are in one frame each."""
-    rows = np.flatnonzero(track.visible | np.isfinite(track.boxes_xywh).any(axis=1))
-    values = None if track.mask_values is None else track.mask_values[rows].tolist()
-    digest.update(f"{track.label!r} {rows.tolist()} {values}".encode())
-    digest.update(track.boxes_xywh[rows].tobytes() + track.visible[rows].tobytes())
+    values = None if track.mask_values is None else track.mask_values.tolist()
+    digest.update(f"{track.label!r} {track.frames.tolist()} {values}".encode())
+    digest.update(track.boxes_xywh.tobytes() + track.visible.tobytes())
 
 
 def _file_state(path: Path | None) -> tuple[int, int] | None:
@@ -241,9 +239,9 @@ def _sights_by_frame(clip: Clip) -> list[list[_Sight]]:
     sights: list[list[_Sight]] = [[] for _ in clip.images]
     for k, track in enumerate(clip.tracks):
         cut_every = max(1, int(track.visible.sum()) // _CUTOUTS_PER_TRACK)
-        for t in np.flatnonzero(track.visible & np.isfinite(track.boxes_xywh).all(axis=1)):
-            value = int(track.mask_values[t]) if track.mask_values is not None else 0
-            sights[t].append(_Sight(k, track.boxes_xywh[t].copy(), value, cut_every))
+        for row in np.flatnonzero(track.visible):
+            value = int(track.mask_values[row]) if track.mask_values is not None else 0
+            sights[track.frames[row]].append(_Sight(k, track.boxes_xywh[row], value, cut_every))
     return sights
 
 

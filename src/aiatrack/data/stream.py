@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -114,29 +115,21 @@ def render_batch(plans: list[SamplePlan], images: ImageBank, crop_size: int) -> 
     for place in range(references + 1):
         views = [plan.views[place] for plan in plans]
         render_views(views, images, crop_size, crops[place], padding[place])
-    return assemble_batch(plans, torch.from_numpy(crops), torch.from_numpy(padding))
-
-
-def assemble_batch(plans: list[SamplePlan], crops: torch.Tensor, padding: torch.Tensor) -> SampleBatch:
-    """Put drawn crops, `(R + 1, B, S, S, 3)`, and their padding together with the boxes of their plans."""
-    boxes = np.array([[view.box_xywh for view in plan.views] for plan in plans], dtype=np.float32)
-    proposals = np.array([plan.proposals_xywh for plan in plans], dtype=np.float32)
-    overlap = np.array([plan.proposal_iou for plan in plans], dtype=np.float32)
-    device = crops.device
-
-    def moved(array: np.ndarray[Any, Any]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
-
+    boxes = _tensor([[view.box_xywh for view in plan.views] for plan in plans])
     return SampleBatch(
-        reference_crops=crops[:-1].transpose(0, 1),
-        reference_padding=padding[:-1].transpose(0, 1),
-        reference_boxes_xywh=moved(boxes[:, :-1]),
-        search_crops=crops[-1],
-        search_padding=padding[-1],
-        search_boxes_xywh=moved(boxes[:, -1]),
-        proposals_xywh=moved(proposals),
-        proposal_iou=moved(overlap),
+        reference_crops=torch.from_numpy(crops[:-1]).transpose(0, 1),
+        reference_padding=torch.from_numpy(padding[:-1]).transpose(0, 1),
+        reference_boxes_xywh=boxes[:, :-1].contiguous(),
+        search_crops=torch.from_numpy(crops[-1]),
+        search_padding=torch.from_numpy(padding[-1]),
+        search_boxes_xywh=boxes[:, -1].contiguous(),
+        proposals_xywh=_tensor([plan.proposals_xywh for plan in plans]),
+        proposal_iou=_tensor([plan.proposal_iou for plan in plans]),
     )
+
+
+def _tensor(rows: list[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.array(rows, dtype=np.float32))
 
 
 def build_batches(
@@ -218,8 +211,6 @@ def _worker_context() -> BaseContext:
 
 
 def _begin_worker(_: int) -> None:
-    import cv2
-
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from aiatrack.data.box_use import lies_outside
 from aiatrack.data.corpus import clip_part
 from aiatrack.data.images import ImageBank
 from aiatrack.data.index import SourceIndex
-from aiatrack.data.sources import WeightedSource, read_sources, store_sources
+from aiatrack.data.sources import read_sources, store_sources
 from aiatrack.data.store import Progress
 from aiatrack.errors import BoxError, DataError
 
@@ -69,8 +69,7 @@ def validation_clips(
     found: dict[str, ValidationClip] = {}
     first_image = 0
     for source, index in zip(sources, indexes, strict=True):
-        ours = [clip for clip in _clips(source, index) if len(clip[1]) >= _LEAST_FRAMES]
-        ours = [clip for clip in ours if clip_part(clip[0], True, settings) == "validation"]
+        ours = [clip for clip in _clips(index, settings) if len(clip[1]) >= _LEAST_FRAMES]
         ours.sort(key=lambda clip: -int(np.isfinite(clip[2][:, 0]).sum()))
         for name, rows, boxes in ours[: math.ceil(clips_per_source * min(source.weight, 1.0))]:
             kept = _thinned(len(rows), frames_max)
@@ -99,26 +98,43 @@ def _check_start(clip: ValidationClip) -> None:
 _Found = tuple[str, npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 
-def _clips(source: WeightedSource, index: SourceIndex) -> Iterator[_Found]:
+def _clips(index: SourceIndex, settings: DataSettings) -> Iterator[_Found]:
     """For each clip with a target that is mostly visible: name, image rows from the first box on, boxes."""
-    object_clip = index.image_clip[index.object_image]
-    for clip in np.flatnonzero(index.clip_is_video):
-        objects = np.flatnonzero(object_clip == clip)
-        if not len(objects):
+    clips = len(index.clip_name)
+    images_of = _by_clip(index.image_clip, clips)
+    objects_of = _by_clip(index.image_clip[index.object_image], clips)
+    for clip in np.flatnonzero(index.clip_is_video).tolist():
+        name, objects = str(index.clip_name[clip]), objects_of(clip)
+        if not len(objects) or clip_part(name, True, settings) != "validation":
             continue
-        tracks, counts = np.unique(index.object_track[objects], return_counts=True)
-        objects = objects[index.object_track[objects] == tracks[counts.argmax()]]
-        rows = np.flatnonzero(index.image_clip == clip)
+        rows = images_of(clip)
         rows = rows[np.argsort(index.image_frame[rows], kind="stable")]
-        boxes = np.full((len(rows), 4), np.nan, dtype=np.float32)
-        place_of: dict[int, int] = {int(row): place for place, row in enumerate(rows)}
-        places = [place_of[int(image)] for image in index.object_image[objects]]
-        boxes[places] = index.object_box_xywh[objects]
-        boxes[~_marks_a_part(boxes, index.image_size[rows])] = np.nan
+        boxes = _boxes_of_one(index, objects, rows)
         visible = np.isfinite(boxes[:, 0])
         start = int(visible.argmax())
         if visible[start:].mean() >= _LEAST_VISIBLE:
-            yield str(index.clip_name[clip]), rows[start:].astype(np.int64), boxes[start:]
+            yield name, rows[start:].astype(np.int64), boxes[start:]
+
+
+def _by_clip(clip_of: npt.NDArray[Any], clips: int) -> Callable[[int], npt.NDArray[np.int64]]:
+    """Sort once what is of clips, -1 for none, to look up the items of one, rising."""
+    order = np.argsort(clip_of, kind="stable")
+    start = np.searchsorted(clip_of[order], np.arange(clips + 1))
+    return lambda clip: order[start[clip] : start[clip + 1]]
+
+
+def _boxes_of_one(
+    index: SourceIndex, objects: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Boxes, in some rows of images, of the object that is in most of them: `(T, 4)`, NaN where none is."""
+    tracks, counts = np.unique(index.object_track[objects], return_counts=True)
+    objects = objects[index.object_track[objects] == tracks[counts.argmax()]]
+    boxes = np.full((len(rows), 4), np.nan, dtype=np.float32)
+    place_of: dict[int, int] = {int(row): place for place, row in enumerate(rows)}
+    places = [place_of[int(image)] for image in index.object_image[objects]]
+    boxes[places] = index.object_box_xywh[objects]
+    boxes[~_marks_a_part(boxes, index.image_size[rows])] = np.nan
+    return boxes
 
 
 def _marks_a_part(boxes_xywh: npt.NDArray[Any], image_sizes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

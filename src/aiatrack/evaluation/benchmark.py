@@ -8,7 +8,6 @@ from aiatrack.errors import AiATrackError, DataError, SettingsError
 from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription, load_description
 from aiatrack.evaluation.layouts import LAYOUTS, FlatLayout, Layout
-from aiatrack.evaluation.pictures import read_picture
 from aiatrack.image_files import read_image_size
 from aiatrack.paths import exists, is_file, is_folder, why_unreachable
 
@@ -47,7 +46,7 @@ class BenchmarkSequence:
         if annotation.image_size is not None or not self.frame_paths:
             return annotation
         try:
-            return replace(annotation, image_size=read_image_size(self.frame_paths[0], read_picture))
+            return replace(annotation, image_size=read_image_size(self.frame_paths[0]))
         except DataError:
             # A bad picture does not spoil boxes; rules that clip to the image say that its size is not known.
             return annotation

@@ -1,13 +1,15 @@
 """Benchmarks as data: one JSON file each, inside the package."""
 
 import json
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from aiatrack.config import FrozenSettings
-from aiatrack.errors import SettingsError
+from aiatrack.config.shipped import ShippedFiles
+
+_BENCHMARKS = ShippedFiles("benchmark", Path(__file__).parent / "benchmarks", suffix=".json")
 
 
 class SequenceDescription(FrozenSettings):
@@ -76,10 +78,7 @@ class BenchmarkDescription(FrozenSettings):
 
 def benchmark_names() -> list[str]:
     """Names of the benchmarks that the package describes, such as `otb100`."""
-    folder = resources.files("aiatrack.evaluation") / "benchmarks"
-    return sorted(
-        entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json")
-    )
+    return _BENCHMARKS.names()
 
 
 def load_description(name: str) -> BenchmarkDescription:
@@ -88,9 +87,4 @@ def load_description(name: str) -> BenchmarkDescription:
     Raises:
         SettingsError: no benchmark of that name; the message lists those that exist.
     """
-    if name not in benchmark_names():
-        raise SettingsError(f"there is no benchmark {name!r}: choose one of {', '.join(benchmark_names())}")
-    text = (resources.files("aiatrack.evaluation") / "benchmarks" / f"{name}.json").read_text(
-        encoding="utf-8"
-    )
-    return BenchmarkDescription.parse(json.loads(text), origin=f"benchmark {name}")
+    return BenchmarkDescription.parse(json.loads(_BENCHMARKS.read(name)), origin=f"benchmark {name}")

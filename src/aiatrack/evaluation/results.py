@@ -10,7 +10,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import Benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
-from aiatrack.evaluation.number_files import read_number_rows
+from aiatrack.number_files import read_number_rows
 from aiatrack.paths import is_file, is_folder, why_unreachable
 
 _SHOWN = 8
@@ -247,7 +247,7 @@ def _starts_at_target(box: FloatArray, annotation: Annotation) -> bool:
 
 def _likely_benchmark(folder: Path) -> str:
     stems = {path.stem for path in folder.glob("*.txt")} | {
-        path.name for path in folder.glob("*") if is_folder(path)
+        path.name for path in folder.glob("*") if is_folder(path) and any(path.glob("*.txt"))
     }
     if not stems:
         return ": it holds no text files"

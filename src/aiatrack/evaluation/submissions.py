@@ -11,8 +11,8 @@ from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.benchmark import Benchmark, BenchmarkSequence
 from aiatrack.evaluation.dialects import Dialect
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers
 from aiatrack.evaluation.results import find_result_file, read_result_boxes
+from aiatrack.number_files import read_number_rows, read_numbers
 from aiatrack.paths import is_file
 
 REPETITIONS = 3

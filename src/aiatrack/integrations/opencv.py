@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -87,3 +87,7 @@ class OpenCVTracker:
         is_there = self.result.state is not TargetState.LOST
         sure = is_there and self.result.predicted_iou >= self._min_predicted_iou
         return sure, (left, top, width, height)
+
+    def __reduce__(self) -> NoReturn:
+        # A copy would share the tracker, and with it the target.
+        raise TrackingError("an OpenCVTracker is neither copied nor pickled: make another, and init() it")

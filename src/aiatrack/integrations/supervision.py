@@ -27,9 +27,9 @@ def to_detections(
         include_lost: keep targets that are lost, whose box is where they were last seen.
 
     Returns:
-        For N targets: `xyxy` `(N, 4)` in pixels; `confidence`, the presence, or the predicted overlap where
-        presence is not judged; `tracker_id`, the target's number; `class_id` 0, as annotators ask for one;
-        `data` with `id` (text), `state` (text) and `score`.
+        For N targets, perhaps 0: `xyxy` `(N, 4)` in pixels; `confidence`, the presence, or the predicted
+        overlap where presence is not judged; `tracker_id`, the target's number; `class_id` 0, as annotators
+        ask for one; `data` with `id` (text), `state` (text) and `score`.
 
     Raises:
         SettingsError: a target needs a number that is not in `numbers`, or two targets have the same.
@@ -48,9 +48,7 @@ def to_detections(
     of_frame = results_of_frame(results)
     numbered = _number_targets([result.id for result in of_frame], numbers or {})
     shown = [result for result in of_frame if include_lost or result.state is not TargetState.LOST]
-    if not shown:
-        return Detections.empty()
-    boxes = np.array([result.box_xywh for result in shown], dtype=np.float32)
+    boxes = np.array([result.box_xywh for result in shown], dtype=np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return Detections(
         xyxy=boxes,
@@ -58,8 +56,8 @@ def to_detections(
         class_id=np.zeros(len(shown), dtype=int),
         tracker_id=np.array([numbered[result.id] for result in shown], dtype=int),
         data={
-            "id": np.array([str(result.id) for result in shown]),
-            "state": np.array([result.state.value for result in shown]),
+            "id": np.array([str(result.id) for result in shown], dtype=str),
+            "state": np.array([result.state.value for result in shown], dtype=str),
             "score": np.array([result.score for result in shown], dtype=np.float32),
         },
     )

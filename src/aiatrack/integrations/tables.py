@@ -82,7 +82,7 @@ def _columns(results: FrameResults | Iterable[FrameResults]) -> dict[str, list[A
         _check_distinct({row.id for row in rows})
     columns: dict[str, list[Any]] = {
         "frame": [row.frame_index for row in rows],
-        "id": [str(row.id) if has_names else row.id for row in rows],
+        "id": [_as_text(row.id) if has_names else row.id for row in rows],
     }
     columns |= {side: [row.box_xywh[place] for row in rows] for place, side in enumerate("xywh")}
     return columns | {
@@ -92,6 +92,11 @@ def _columns(results: FrameResults | Iterable[FrameResults]) -> dict[str, list[A
         "state": [row.state.value for row in rows],
         "remembered": [row.remembered for row in rows],
     }
+
+
+def _as_text(id: TargetId) -> str:
+    """Half letters, which Polars cannot hold, are written as files of boxes have them."""
+    return str(id).encode(errors="backslashreplace").decode()
 
 
 def _types_of(columns: Mapping[str, list[Any]]) -> dict[str, type]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from aiatrack.config.network import EMBEDDING_BINS
 from aiatrack.model import AiATrack, Location, Memory, Positions, ProjectedReferences, Reference
+from aiatrack.runtimes.ensembles import level_ensembles
 from aiatrack.runtimes.position_cache import PositionCache, stack_positions
 from aiatrack.tracking import LocatedTargets, ReferenceSet
 from aiatrack.tracking.network import Arrays
@@ -152,7 +153,8 @@ class EagerNetwork:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16)
 
     def _upload(self, array: npt.NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(array).to(self._device, non_blocking=True)
+        # PyTorch warns of arrays that cannot be written to, as those of a state read elsewhere may be.
+        return torch.from_numpy(np.require(array, requirements="W")).to(self._device, non_blocking=True)
 
 
 def pack_location(location: Location) -> Tensor:
@@ -195,20 +197,12 @@ def _separate(references: ProjectedReferences, positions: Sequence[Tensor]) -> l
 def _stack_ensembles(
     references: Sequence[ReferenceSet], smallest: int
 ) -> tuple[list[ProjectedReferences], npt.NDArray[np.float32]]:
-    """Batch ensembles: those below the largest or `smallest` are filled up with references counted zero."""
-    largest = max(len(target.short_term) for target in references)
-    if not largest:
-        return [], np.zeros((len(references), 0), np.float32)
-    largest = max(largest, smallest)
-    counts = np.zeros((len(references), largest), np.float32)
-    members: list[ProjectedReferences] = []
-    for row, target in enumerate(references):
-        counts[row, : len(target.multiplicity)] = target.multiplicity
-        members += target.short_term
-        members += [target.short_term[0]] * (largest - len(target.short_term))
-    joined = _join(members, dim=1)  # (1, B R, N, C)
-    shape = (len(references), largest)
-    return [ProjectedReferences(*(part.view(*shape, *part.shape[2:]) for part in joined))], counts
+    """Batch ensembles, at least `smallest` large; none where they are empty."""
+    ensembles, counts = level_ensembles(references, smallest)
+    if not counts.size:
+        return [], counts
+    joined = _join([member for members in ensembles for member in members], dim=1)  # (1, B R, N, C)
+    return [ProjectedReferences(*(part.view(*counts.shape, *part.shape[2:]) for part in joined))], counts
 
 
 def _join(references: Sequence[ProjectedReferences], dim: int) -> ProjectedReferences:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.config import NetworkSettings
+from aiatrack.runtimes.ensembles import level_ensembles
 from aiatrack.tracking import LocatedTargets, ReferenceSet
 from aiatrack.tracking.network import Arrays
 
@@ -110,7 +111,7 @@ class GraphNetwork:
 
     def locate(self, search: GraphMemory, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find a target in each search region, given a set of references for each."""
-        ensembles, multiplicity = _level(references)
+        ensembles, multiplicity = level_ensembles(references)
         long_term = [[target.long_term] for target in references]
         with self._lock:
             inputs = {"tokens": search.tokens, **self._long_term.fill(long_term)}
@@ -135,18 +136,6 @@ def _own(batch: Floats, row: int) -> Floats:
     """A row, copied if it is one of several: references are let go one by one, and must not hold a batch."""
     alone: Floats = batch[row]
     return alone if len(batch) == 1 else alone.copy()
-
-
-def _level(references: Sequence[ReferenceSet]) -> tuple[list[list[GraphReferencePart]], Floats]:
-    """Fill smaller ensembles up with references that count zero: B lists of R, and `(B, R)` counts."""
-    largest = max(len(target.short_term) for target in references)
-    multiplicity = np.zeros((len(references), largest), np.float32)
-    ensembles = []
-    for row, target in enumerate(references):
-        multiplicity[row, : len(target.multiplicity)] = target.multiplicity
-        members = list(target.short_term)
-        ensembles.append(members + members[:1] * (largest - len(members)))
-    return ensembles, multiplicity
 
 
 class _Slots:

@@ -110,6 +110,7 @@ def cache_folder() -> Path | None:
     if chosen is None:
         return user_cache()
     try:
+        # Not `expand_home`: where there is no home, graphs must not end in a folder called `~`.
         return Path(chosen).expanduser() if chosen else None
     except RuntimeError as error:
         _log.debug("there is no folder to cache graphs in: %s", error)

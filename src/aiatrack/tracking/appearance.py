@@ -54,6 +54,12 @@ class Appearance:
         first, *rest = described.reshape(*together.shape[:2], -1)
         return cosine(first, np.asarray(rest)).reshape(others.shape[:-2])
 
+    def to_bytes(self) -> bytes:
+        """The learned space's weights; empty without one."""
+        if self._projection is None:
+            return b""
+        return b"".join(np.ascontiguousarray(part).tobytes() for part in vars(self._projection).values())
+
     def check(self, embedding: FloatArray) -> None:
         """Make sure that a `(P, C)` embedding can be measured.
 

@@ -1,23 +1,22 @@
 """Follow targets from frame to frame, one pass of the network for all (paper, section 3.4)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Sequence
 from itertools import count, groupby
 from numbers import Integral
-from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar, get_args
 
 import numpy as np
-import numpy.typing as npt
 from typing_extensions import Self
 
-from aiatrack.boxes import check_box_xywh
+from aiatrack.boxes import BoxLike, FloatArray, check_box_xywh
 from aiatrack.config import TrackingSettings
-from aiatrack.crop import Color, CropWindow, Image, check_frame, clip_to_frame, crop_window, cut_regions
+from aiatrack.crop import Color, CropWindow, Image, check_frame, crop_window
 from aiatrack.errors import FrameError, SettingsError, TrackingError
-from aiatrack.tracking.following import Finding, Following, Look, build_following
+from aiatrack.tracking.choice import build_following
+from aiatrack.tracking.following import Following
+from aiatrack.tracking.looking import Looking, Sight
 from aiatrack.tracking.memory import ReferenceMemory
-from aiatrack.tracking.network import CroppingNetwork, Network
+from aiatrack.tracking.network import Network
 from aiatrack.tracking.saved_state import (
     TrackerState,
     check_saving,
@@ -26,43 +25,10 @@ from aiatrack.tracking.saved_state import (
     restore_target,
     save_target,
 )
-from aiatrack.tracking.target import FloatArray, Target, TargetId, TrackResult, to_box
+from aiatrack.tracking.target import Target, TargetId, TrackResult, to_box
+from aiatrack.tracking.turns import Calls, one_at_a_time
 
-_Self = TypeVar("_Self", bound="MultiTracker")
-_Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
-
-
-def _one_at_a_time(
-    method: Callable[Concatenate[_Self, _Arguments], _Result],
-) -> Callable[Concatenate[_Self, _Arguments], _Result]:
-    """Refuse a call while another one, of another thread, is under way: frames have an order."""
-
-    @wraps(method)
-    def alone(self: _Self, /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
-        # A list, since a lock would stay locked if its caller were interrupted right after taking it.
-        call = object()
-        try:
-            self._calls.append(call)
-            if self._calls[0] is not call:
-                raise TrackingError("two threads use one tracker at once: let them wait for one another")
-            return method(self, *arguments, **named)
-        finally:
-            self._calls.remove(call)
-
-    return alone
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """What one look found, and where the network keeps the region."""
-
-    id: TargetId
-    target: Target
-    finding: Finding
-    search: Any
-    row: int
-    box_in_crop: npt.NDArray[np.float32]
 
 
 class MultiTracker:
@@ -103,9 +69,9 @@ class MultiTracker:
         self.latest: dict[TargetId, TrackResult] = {}
         self._following = following or build_following(self.settings, network.crop_size)
         self._network = network
-        self._cropping = network if isinstance(network, CroppingNetwork) else None
+        self._looking = Looking(network, self.settings, color, self._following)
         self._color = color
-        self._calls: list[object] = []
+        self._calls: Calls = []
         self._targets: dict[TargetId, Target] = {}
         self._frame_shape: tuple[int, ...] = ()
         self._frame_index = 0
@@ -116,11 +82,11 @@ class MultiTracker:
         """Of the targets that are followed, in the order in which they were added."""
         return list(self._targets)
 
-    @_one_at_a_time
+    @one_at_a_time
     def add(
         self,
         frame: Image,
-        box: Sequence[float] | npt.NDArray[np.floating[Any]],
+        box: BoxLike,
         id: TargetId | None = None,
     ) -> TargetId:
         """Begin to follow what is inside a box, from the next `update` on.
@@ -146,7 +112,7 @@ class MultiTracker:
         box_xywh = check_box_xywh(box, frame_width=frame.shape[1], frame_height=frame.shape[0])
         window = self._window(box_xywh)
         (reference,) = self._network.remember(
-            self._encode(frame, [window]), [0], window.to_crop(box_xywh)[None].astype(np.float32)
+            self._looking.encode(frame, [window]), [0], window.to_crop(box_xywh)[None].astype(np.float32)
         )
         memory = ReferenceMemory.begin(
             reference, capacity=self.settings.memory_capacity, ensemble_size=self.settings.ensemble_size
@@ -162,7 +128,7 @@ class MultiTracker:
         self._targets, self.latest, self._frame_shape, self._next_id = targets, latest, frame.shape, next_id
         return target_id
 
-    @_one_at_a_time
+    @one_at_a_time
     def remove(self, id: TargetId) -> None:
         """Let a target go, and its references, but for those that a runtime keeps of its last batch.
 
@@ -175,7 +141,7 @@ class MultiTracker:
             raise TrackingError(f"no target {id!r} is followed; those that are: {known}")
         self._targets, self.latest = _without(self._targets, id), _without(self.latest, id)
 
-    @_one_at_a_time
+    @one_at_a_time
     def update(self, frame: Image) -> dict[TargetId, TrackResult]:
         """Find every target in the next frame.
 
@@ -200,18 +166,16 @@ class MultiTracker:
             for id, target in targets.items()
             for look in self._following.look_for(target, frame.shape)
         ]
-        size = self.settings.batch_size
-        batches = (looks[start : start + size] for start in range(0, len(looks), size))
-        sights = [sight for batch in batches for sight in self._look(frame, batch)]
+        sights = self._looking.look(frame, looks)
         latest = {
             id: self._judge(list(group), frame_index)
             for id, group in groupby(sights, key=lambda sight: sight.id)
         }
         # Where a target was looked for in several places, only the first, on its path, can be remembered.
-        first: dict[TargetId, _Sight] = {}
+        first: dict[TargetId, Sight] = {}
         for sight in sights:
             first.setdefault(sight.id, sight)
-        self._remember([sight for id, sight in first.items() if latest[id].remembered])
+        self._looking.remember([sight for id, sight in first.items() if latest[id].remembered])
         # At once: another thread may be saving the state.
         found = targets, latest, frame.shape, frame_index
         self._targets, self.latest, self._frame_shape, self._frame_index = found
@@ -238,11 +202,12 @@ class MultiTracker:
             frame_shape,
             frame_index,
             next_id,
+            self._following.fingerprint,
             probe_network(network),
             {id: save_target(target, latest[id], network) for id, target in targets.items()},
         )
 
-    @_one_at_a_time
+    @one_at_a_time
     def resume(self, state: TrackerState) -> Self:
         """Go on from a saved state, as if there had been no break; what was followed before is let go.
 
@@ -258,7 +223,7 @@ class MultiTracker:
         """
         check_state(state)
         network = check_saving(self._network)
-        state.check(self.settings, self._color, probe_network(network))
+        state.check(self.settings, self._color, self._following.fingerprint, probe_network(network))
         saved = state.targets.items()
         targets = {id: restore_target(target, self.settings, network) for id, target in saved}
         latest = {id: target.latest for id, target in saved}
@@ -266,8 +231,13 @@ class MultiTracker:
         self._frame_shape, self._frame_index = state.frame_shape, state.frame_index
         return self
 
+    @one_at_a_time
     def close(self) -> None:
-        """Let all targets go, as `remove` does; also at the end of a `with`."""
+        """Let all targets go, as `remove` does; also at the end of a `with`.
+
+        Raises:
+            TrackingError: another thread is in the midst of a call.
+        """
         self._targets, self.latest = {}, {}
 
     def __reduce__(self) -> NoReturn:
@@ -280,39 +250,7 @@ class MultiTracker:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _look(self, frame: Image, looks: Sequence[tuple[TargetId, Target, Look]]) -> list[_Sight]:
-        """Pass regions through the network together."""
-        windows = [look.window for _, _, look in looks]
-        search = self._encode(frame, windows)
-        located = self._network.locate(search, [look.references for _, _, look in looks])
-        weighed = self._following.weigh([target for _, target, _ in looks], windows, located)
-        return [
-            _Sight(
-                id,
-                target,
-                Finding(
-                    self._to_frame(window, located.boxes_xywh[row], frame),
-                    float(located.scores[row]),
-                    located.embeddings[row],
-                    float(weighed[row, 0]),
-                    float(weighed[row, 1]),
-                ),
-                search,
-                row,
-                located.boxes_xywh[row],
-            )
-            for row, ((id, target, _), window) in enumerate(zip(looks, windows, strict=True))
-        ]
-
-    def _to_frame(self, window: CropWindow, box_xywh: npt.NDArray[np.float32], frame: Image) -> FloatArray:
-        return clip_to_frame(
-            window.to_frame(box_xywh.astype(np.float64)),
-            frame_width=frame.shape[1],
-            frame_height=frame.shape[0],
-            margin_px=self.settings.clip_margin_px,
-        )
-
-    def _judge(self, sights: Sequence[_Sight], frame_index: int) -> TrackResult:
+    def _judge(self, sights: Sequence[Sight], frame_index: int) -> TrackResult:
         target = sights[0].target
         verdict = self._following.judge(target, [sight.finding for sight in sights])
         target.box_xywh = verdict.box_xywh
@@ -325,16 +263,6 @@ class MultiTracker:
             verdict.presence,
             verdict.state,
         )
-
-    def _remember(self, sights: Sequence[_Sight]) -> None:
-        """Turn search regions into references; those that were encoded together are again."""
-        for _, group in groupby(sights, key=lambda sight: id(sight.search)):
-            together = list(group)
-            rows = [sight.row for sight in together]
-            boxes = np.stack([sight.box_in_crop for sight in together])
-            references = self._network.remember(together[0].search, rows, boxes)
-            for sight, reference in zip(together, references, strict=True):
-                sight.target.memory.add(reference)
 
     def _number(self) -> tuple[int, int]:
         """The next free number, and where to look for the one after it."""
@@ -349,13 +277,8 @@ class MultiTracker:
                 f"{frame.shape[1]} x {frame.shape[0]}: resize it, or let all targets go and mark them anew"
             )
 
-    def _window(self, box_xywh: npt.NDArray[np.floating[Any]]) -> CropWindow:
+    def _window(self, box_xywh: FloatArray) -> CropWindow:
         return crop_window(box_xywh, self.settings.search_factor, self._network.crop_size)
-
-    def _encode(self, frame: Image, windows: Sequence[CropWindow]) -> Any:
-        if self._cropping is not None:
-            return self._cropping.encode_regions(frame, windows, self._color)
-        return self._network.encode(*cut_regions(frame, windows, self._color))
 
 
 def _without(entries: dict[TargetId, _Result], id: TargetId) -> dict[TargetId, _Result]:

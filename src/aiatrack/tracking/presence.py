@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ class PresenceModel:
             )
         self._calibration = calibration
         self.appearance = Appearance(calibration.projection)
+        coefficients = calibration.model_dump_json(exclude={"origin", "projection"})
+        self.fingerprint = sha256(coefficients.encode() + self.appearance.to_bytes()).hexdigest()
+        """Of the calibration's content, whatever it is called and wherever it lies."""
         self._biases = np.array([weighing.bias for weighing in weighings])
         self._weights = np.array(
             [[weighing.weights.get(name, 0.0) for weighing in weighings] for name in FEATURES]

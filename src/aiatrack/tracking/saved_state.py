@@ -1,13 +1,11 @@
 """A tracker between two frames, as plain arrays and numbers: to be pickled, and to go on from elsewhere."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from aiatrack.config import TrackingSettings
+from aiatrack.config import TrackingSettings, list_differences
 from aiatrack.crop import Color, Image
 from aiatrack.errors import TrackingError
 from aiatrack.tracking.memory import ReferenceMemory
@@ -19,7 +17,18 @@ _PROBE_TOLERANCE = 0.1
 and what they became after a few hundred more steps of training 0.2 and more."""
 
 
-@dataclass(frozen=True, slots=True)
+_ANSWERS_NOTHING = ("batch_size", "calibration")
+"""Settings that decide no answer: of calibrations, it is the content that counts."""
+
+
+class _Absent:
+    """Stands for a setting that this version of the package, or that of the state, does not have."""
+
+    def __repr__(self) -> str:
+        return "(no such setting)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SavedTarget:
     """One target: its references as arrays, and what is known of it.
 
@@ -45,7 +54,7 @@ class SavedTarget:
         return sum(array.nbytes for arrays in (self.long_term, *self.short_term) for array in arrays)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackerState:
     """All that a tracker knows between two frames.
 
@@ -55,6 +64,7 @@ class TrackerState:
         frame_shape: of its frames; empty before the first.
         frame_index: of the last frame.
         next_id: for the next target without an id of its own.
+        calibration: fingerprint of what presence is judged by; empty where it is not.
         probe: `(P, C)` what the network makes of a fixed picture: tells weights apart, whatever they run on.
         targets: in the order in which they were added.
     """
@@ -64,20 +74,29 @@ class TrackerState:
     frame_shape: tuple[int, ...]
     frame_index: int
     next_id: int
+    calibration: str
     probe: npt.NDArray[np.float32]
     targets: dict[TargetId, SavedTarget]
 
-    def check(self, settings: TrackingSettings, color: Color, probe: npt.NDArray[np.float32]) -> None:
+    def check(
+        self, settings: TrackingSettings, color: Color, calibration: str, probe: npt.NDArray[np.float32]
+    ) -> None:
         """Make sure that a tracker can go on from here.
 
+        Settings that decide no answer may differ, such as where the calibration lies.
+
         Raises:
-            TrackingError: it has other weights, settings or channel order.
+            TrackingError: it has other weights, settings, calibration or channel order.
         """
         if not _are_close(self.probe, probe):
             raise TrackingError(
                 "the state was saved with other weights: load the model it was saved with, and resume there"
             )
-        changed = _differences(dict(self.settings), dict(settings))
+        ours = settings.replace(**{name: getattr(self.settings, name) for name in _ANSWERS_NOTHING})
+        differences = list_differences(dict(self.settings), dict(ours), absent=_Absent())
+        changed = [f"{name}={saved!r} not {ours!r}" for name, saved, ours in differences]
+        if self.calibration != calibration:
+            changed.append("another calibration of presence")
         if self.color != color:
             changed.append(f"color={self.color!r} not {color!r}")
         if changed:
@@ -142,19 +161,6 @@ def restore_target(saved: SavedTarget, settings: TrackingSettings, network: Savi
         ensemble_size=settings.ensemble_size,
     )
     return Target(saved.box_xywh, memory, replace(saved.watch))
-
-
-def _differences(saved: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
-    """What settings differ in; those of another version of this package may lack names, or have more."""
-    return [
-        f"{name}={_show(saved, name)} not {_show(ours, name)}"
-        for name in dict.fromkeys((*ours, *saved))
-        if name not in ours or name not in saved or ours[name] != saved[name]
-    ]
-
-
-def _show(settings: Mapping[str, Any], name: str) -> str:
-    return repr(settings[name]) if name in settings else "(no such setting)"
 
 
 def _are_close(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> bool:

@@ -16,11 +16,12 @@ _LARGEST_TILE_SHARE = 1.5
 def search_windows(
     watch: Watch, frame_shape: Sequence[int], settings: TrackingSettings, crop_size: int
 ) -> list[CropWindow]:
-    """Choose the regions for one frame, at least two; `watch.next_tile` moves on.
+    """Choose the regions for one frame, at least two; `watch.next_tiles` move on.
 
     First the one in which the paper's tracker would look: what was wrongly taken for lost is found there
     again. Then, while there is one, the candidate's own, for a second look. Then the region around the held
-    box, wider every frame; once it is wide enough, tiles in turn, from the held box outwards.
+    box, wider every frame; once it is wide enough, tiles in turn, from the held box outwards: wide ones, of
+    which a round is soon done, and beside them close ones, which find what is small or beside other things.
 
     Args:
         watch: of the lost target.
@@ -37,15 +38,36 @@ def search_windows(
         side = _widest_useful(settings.search_factor * growth * size, size, frame_shape, settings)
         windows.append(crop_window(watch.believed_xywh, side / size, crop_size))
     else:
-        tiles = tile_frame(watch.believed_xywh, frame_shape, settings)
-        count = min(settings.search_budget - len(windows), len(tiles))
-        chosen = [tiles[(watch.next_tile + step) % len(tiles)] for step in range(count)]
-        windows += [crop_window(tile, settings.search_factor, crop_size) for tile in chosen]
-        watch.next_tile = (watch.next_tile + count) % len(tiles)
+        tiles = _next_tiles(watch, settings.search_budget - len(windows), frame_shape, settings)
+        windows += [crop_window(tile, settings.search_factor, crop_size) for tile in tiles]
     return windows[: settings.search_budget]
 
 
-def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: TrackingSettings) -> FloatArray:
+def _next_tiles(
+    watch: Watch, count: int, frame_shape: Sequence[int], settings: TrackingSettings
+) -> list[FloatArray]:
+    """At most so many: a half of them wide, or as many as leave no look unused."""
+    wide, close = (
+        tile_frame(watch.believed_xywh, frame_shape, settings, growth)
+        for growth in (settings.tile_growth, 1.0)
+    )
+    wide_count = min(len(wide), max(math.ceil(count / 2), count - len(close)))
+    counts = wide_count, min(len(close), count - wide_count)
+    chosen = [
+        tiles[(first + step) % len(tiles)]
+        for tiles, first, several in zip((wide, close), watch.next_tiles, counts, strict=True)
+        for step in range(several)
+    ]
+    watch.next_tiles = (
+        (watch.next_tiles[0] + counts[0]) % len(wide),
+        (watch.next_tiles[1] + counts[1]) % len(close),
+    )
+    return chosen
+
+
+def tile_frame(
+    box_xywh: FloatArray, frame_shape: Sequence[int], settings: TrackingSettings, growth: float
+) -> FloatArray:
     """Cover the frame with search regions, the one nearest to the last box first.
 
     Regions overlap so that a target of the box's size lies wholly in at least one. A box smaller than the
@@ -54,14 +76,15 @@ def tile_frame(box_xywh: FloatArray, frame_shape: Sequence[int], settings: Track
     Args:
         box_xywh: `(4,)` last box, px of the frame.
         frame_shape: height and width first.
-        settings: how large tiles are.
+        settings: how large a normal search region is.
+        growth: side of a tile over that of a normal region.
 
     Returns:
         `(T, 4)` square boxes to cut regions around, px of the frame.
     """
     height, width = frame_shape[:2]
     size = max(math.sqrt(float(box_xywh[2] * box_xywh[3])), settings.clip_margin_px)
-    side = settings.search_factor * settings.tile_growth * size
+    side = settings.search_factor * growth * size
     side = _widest_useful(side, size, frame_shape, settings)
     step = max(side - 2 * size, side / 2)
     columns, rows = _centres(width, side, step), _centres(height, side, step)

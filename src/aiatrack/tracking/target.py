@@ -77,7 +77,7 @@ class Watch:
         remembered_suspected: how many references were remembered meanwhile.
         frames_searched: for how many frames it has been suspected or lost.
         sights: in how many frames in a row a lost target seemed to be where it was followed to.
-        next_tile: which tile of the frame to search next.
+        next_tiles: which wide and which close tile of the frame to search next.
         candidate_xywh: `(4,)` where else it was perhaps found in the last frame, px of the frame.
         looks: how many second looks in a row confirmed the candidate.
     """
@@ -93,7 +93,7 @@ class Watch:
     remembered_suspected: int = 0
     frames_searched: int = 0
     sights: int = 0
-    next_tile: int = 0
+    next_tiles: tuple[int, int] = (0, 0)
     candidate_xywh: FloatArray | None = None
     looks: int = 0
 
@@ -114,7 +114,7 @@ class Watch:
 
     def begin_search(self) -> None:
         """From the held box outwards."""
-        self.frames_searched, self.next_tile = 0, 0
+        self.frames_searched, self.next_tiles = 0, (0, 0)
 
     def end_search(self) -> None:
         """Forget what came of it."""

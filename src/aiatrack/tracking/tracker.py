@@ -1,20 +1,19 @@
 """Follow one target: the tracker that most programs want."""
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import numpy as np
-import numpy.typing as npt
 from typing_extensions import Self
 
+from aiatrack.boxes import BoxLike
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import Color, Image
 from aiatrack.errors import TrackingError
-from aiatrack.tracking.following import build_following
+from aiatrack.tracking.choice import build_following
 from aiatrack.tracking.multi_tracker import MultiTracker
 from aiatrack.tracking.network import Network
 from aiatrack.tracking.saved_state import TrackerState, only_target
 from aiatrack.tracking.target import TargetId, TrackResult
+from aiatrack.tracking.turns import Calls, one_at_a_time
 
 
 class Tracker:
@@ -40,13 +39,15 @@ class Tracker:
         self._following = build_following(settings or TrackingSettings(), network.crop_size)
         self._targets = MultiTracker(network, settings, color=color, following=self._following)
         self._id: TargetId | None = None
+        self._calls: Calls = []
 
     @property
     def settings(self) -> TrackingSettings:
         """How it tracks."""
         return self._targets.settings
 
-    def start(self, frame: Image, box: Sequence[float] | npt.NDArray[np.floating[Any]]) -> TrackResult:
+    @one_at_a_time
+    def start(self, frame: Image, box: BoxLike) -> TrackResult:
         """Begin to follow what is inside a box.
 
         Args:
@@ -60,6 +61,7 @@ class Tracker:
             FrameError: the frame is not `(H, W, 3)` uint8.
             BoxError: the box is not four finite numbers, has no area, or lies outside the frame.
             SettingsError: the calibration is of another network.
+            TrackingError: another thread is in the midst of a call.
         """
         # A new one, and only kept if it accepts the box: a bad start leaves the old target.
         targets = MultiTracker(self._network, self.settings, color=self._color, following=self._following)
@@ -67,6 +69,7 @@ class Tracker:
         self._targets, self._id = targets, id
         return targets.latest[id]
 
+    @one_at_a_time
     def update(self, frame: Image) -> TrackResult:
         """Find the target in the next frame.
 
@@ -98,6 +101,7 @@ class Tracker:
             raise TrackingError("state() was called before start(frame, box): there is nothing to save yet")
         return self._targets.state()
 
+    @one_at_a_time
     def resume(self, state: TrackerState) -> Self:
         """Go on from a saved state, as if there had been no break; returns the tracker itself.
 
@@ -110,8 +114,13 @@ class Tracker:
         self._id = id
         return self
 
+    @one_at_a_time
     def close(self) -> None:
-        """Let the target go, as `MultiTracker.remove` does; also at the end of a `with`."""
+        """Let the target go, as `MultiTracker.remove` does; also at the end of a `with`.
+
+        Raises:
+            TrackingError: another thread is in the midst of a call.
+        """
         self._targets.close()
         self._id = None
 

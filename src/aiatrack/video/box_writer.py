@@ -4,10 +4,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 
 from typing_extensions import Self
+
+from aiatrack.errors import BoxError
 
 TargetId = int | str
 
@@ -28,6 +31,9 @@ class BoxRow:
         id: of the target, a number or a name.
         presence: probability in [0, 1] that the target is there; None where nobody judged it.
         state: `tracked`, `uncertain`, `lost` or `recovered`.
+
+    Raises:
+        BoxError: a side of the box is infinite.
     """
 
     frame: int
@@ -38,6 +44,12 @@ class BoxRow:
     presence: float | None = None
     state: str = "tracked"
 
+    def __post_init__(self) -> None:
+        if any(math.isinf(value) for value in self.box_xywh):
+            raise BoxError(
+                f"frame {self.frame}, target {self.id!r}: a box must be finite or nan, got {self.box_xywh}"
+            )
+
     @property
     def is_absent(self) -> bool:
         """Whether formats that know absence should say that the target is not in this frame."""
@@ -46,9 +58,9 @@ class BoxRow:
     @property
     def confidence(self) -> float:
         """The presence; without one, the score as an overlap in [0, 1]; without either, 1."""
-        if self.presence is not None:
+        if self.presence is not None and math.isfinite(self.presence):
             return self.presence
-        if self.score is None or math.isnan(self.score):
+        if self.score is None or not math.isfinite(self.score):
             return 1.0
         return min(max((self.score + 1) / 2, 0.0), 1.0)
 
@@ -158,4 +170,4 @@ class BoxWriter(ABC):
 
 
 def _is_number(target_id: TargetId) -> bool:
-    return isinstance(target_id, int) and target_id >= 1
+    return isinstance(target_id, Integral) and int(target_id) >= 1

@@ -29,6 +29,7 @@ from aiatrack.video.audio_track import AudioTrack, open_audio_track
 from aiatrack.video.film_container import describe_av_error
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, Image, VideoWarning, check_image
 from aiatrack.video.output_path import check_output_path, output_error
+from aiatrack.video.real_numbers import check_real
 
 DEFAULT_QUALITY = 21
 """Constant rate factor of x264: 0 is lossless, 51 the worst, 6 more halve the size."""
@@ -271,7 +272,7 @@ def open_film(
 
     Raises:
         OutputError: unknown ending, not writable, or the output is an input.
-        SettingsError: frame rate or quality out of range.
+        SettingsError: the frame rate is no number, or it or the quality is out of range.
     """
     target = expand_home(path)
     if target.suffix.lower() not in _CONTAINERS:
@@ -292,6 +293,7 @@ def open_film(
 def _exact_rate(frame_rate: Fraction | float | None) -> Fraction:
     if frame_rate is None:
         return DEFAULT_FRAME_RATE
+    frame_rate = check_real(frame_rate, "frame_rate")
     if not MIN_FRAME_RATE <= frame_rate <= MAX_FRAME_RATE:
         raise SettingsError(
             f"frame_rate must lie between {MIN_FRAME_RATE} and {MAX_FRAME_RATE} frames per second; "

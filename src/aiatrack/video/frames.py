@@ -191,7 +191,9 @@ def check_image(image: Any, what: str) -> Image:
 
     Args:
         image: `(H, W, 3)` uint8 RGB. Grey `(H, W)` or `(H, W, 1)` is repeated over the three channels and the
-            alpha of `(H, W, 4)` is dropped; both only as uint8.
+            alpha of `(H, W, 4)` is dropped; both only as uint8. A Pillow image of up to 8 bits a channel is
+            converted, whatever its mode. Its EXIF orientation is not applied: one that was turned in memory
+            still carries it.
         what: which frame, for the error message.
 
     Returns:
@@ -200,8 +202,13 @@ def check_image(image: Any, what: str) -> Image:
     Raises:
         FrameError: no array, another type of number, another shape, or no pixel.
     """
-    array = np.asarray(image)
     expected = "expected an (H, W, 3) uint8 RGB array"
+    try:
+        array = _to_array(image)
+    except (OSError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
+        # Those of NumPy, PyTorch and, where a file is damaged, Pillow.
+        kind = type(image).__name__
+        raise FrameError(f"{what}: {expected}, got a {kind} that cannot be made one: {error}") from error
     if array.dtype != np.uint8:
         raise FrameError(
             f"{what}: {expected}, got {array.dtype} of shape {array.shape}{_dtype_advice(array)}"
@@ -219,11 +226,18 @@ def check_image(image: Any, what: str) -> Image:
     return np.ascontiguousarray(array)
 
 
+def _to_array(image: Any) -> npt.NDArray[Any]:
+    mode = getattr(image, "mode", None)
+    # As they are stored, Pillow's pixels may be numbers of a palette, inks or hues. Those of more than 8 bits
+    # (I, I;16, F) are left to the check of arrays, since Pillow would cut off what exceeds 255.
+    if isinstance(mode, str) and hasattr(image, "convert") and not mode.startswith(("I", "F")):
+        image = image.convert("RGB")
+    return np.asarray(image)
+
+
 def _dtype_advice(array: npt.NDArray[Any]) -> str:
     if array.dtype == object:
         return ": this is not an image"
-    if np.issubdtype(array.dtype, np.floating):
-        if np.isnan(array).any():
-            return " with NaN in it: mend the numbers, scale to 0..255 and convert with .astype(np.uint8)"
-        return ": scale to 0..255 and convert with .astype(np.uint8)"
+    if np.issubdtype(array.dtype, np.floating) and np.isnan(array).any():
+        return " with NaN in it: mend the numbers, scale to 0..255 and convert with .astype(np.uint8)"
     return ": scale to 0..255 and convert with .astype(np.uint8)"

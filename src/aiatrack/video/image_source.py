@@ -4,14 +4,13 @@ import os
 from collections.abc import Generator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import VideoError
-from aiatrack.image_files import select_images
+from aiatrack.image_files import decode_upright, select_images
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, Image
 from aiatrack.video.time_span import TimeSpan
 
@@ -79,12 +78,12 @@ def read_image(path: Path) -> Image:
     """
     data = read_image_file(path)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = decode_upright(data)
     except cv2.error as error:
         raise VideoError(f"image {path} cannot be decoded: {error.err}") from error
     if image is None:
         raise VideoError(f"image {path} is damaged or not an image: remove it or copy it again")
-    return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return image
 
 
 def read_image_file(path: Path) -> npt.NDArray[np.uint8]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from aiatrack.errors import FrameError
+from aiatrack.errors import FrameError, SettingsError
 from aiatrack.paths import expand_home
 from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, check_image
 from aiatrack.video.image_source import read_image
+from aiatrack.video.real_numbers import check_real
 from aiatrack.video.time_span import TimeSpan
 
 
@@ -65,15 +66,18 @@ class IterableSource(FrameSource):
                 yield Frame(check_image(image, f"frame {index}"), index=index, time_s=time_s)
 
     def _unpack(self, item: Any, index: int) -> tuple[Any, float]:
-        if isinstance(item, Frame):
-            return item.image, item.time_s
         if isinstance(item, str | PathLike):
             return read_image(expand_home(item)), self._nominal_s(index)
-        if isinstance(item, tuple):
-            if len(item) != 2 or not isinstance(item[1], int | float | Fraction | np.number):
-                raise FrameError(f"frame {index}: expected an image or (image, time in seconds); got a tuple")
-            return item[0], float(item[1])
-        return item, self._nominal_s(index)
+        if isinstance(item, Frame):
+            item = (item.image, item.time_s)
+        if not isinstance(item, tuple):
+            return item, self._nominal_s(index)
+        if len(item) != 2:
+            raise FrameError(f"frame {index}: expected an image or (image, time in seconds); got a tuple")
+        try:
+            return item[0], float(check_real(item[1], "a time in seconds"))
+        except SettingsError as error:
+            raise FrameError(f"frame {index}: {error}") from error
 
     def _nominal_s(self, index: int) -> float:
         return float(index / Fraction(self.frame_rate or DEFAULT_FRAME_RATE))

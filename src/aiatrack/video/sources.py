@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import numpy as np
+
 from aiatrack.errors import SettingsError, VideoError
 from aiatrack.image_files import IMAGE_SUFFIXES, select_images
 from aiatrack.paths import exists, expand_home, is_folder
@@ -23,10 +25,11 @@ from aiatrack.video.frames import FrameSource
 from aiatrack.video.image_headers import count_tiff_pages, is_animated_png, read_webp_durations_s
 from aiatrack.video.image_source import ImageSource, list_images
 from aiatrack.video.iterable_source import IterableSource
+from aiatrack.video.real_numbers import check_real
 from aiatrack.video.stream_source import StreamSource
 from aiatrack.video.time_span import TimeSpan
 
-SourceLike = str | os.PathLike[str] | int | Iterable[Any]
+SourceLike = str | os.PathLike[str] | int | np.integer[Any] | Iterable[Any]
 """What `open_frames` takes."""
 
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,255})")
@@ -60,13 +63,17 @@ def open_frames(
     Raises:
         VideoError: the source is missing, empty, unreadable or of no known kind.
         FrameError: an array of another shape than `(T, H, W, 3)`.
-        SettingsError: a time or the frame rate is out of range.
+        SettingsError: a time or the frame rate is no number or out of range.
     """
     span = TimeSpan(start_s, end_s)
-    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate >= _LEAST_FRAME_RATE):
-        raise SettingsError(f"frame_rate must be a positive number of frames per second; got {frame_rate}")
-    if isinstance(source, int) and not isinstance(source, bool):
-        return CameraSource(source, span, frame_rate=frame_rate)
+    if frame_rate is not None:
+        frame_rate = check_real(frame_rate, "frame_rate")
+        if not (math.isfinite(frame_rate) and frame_rate >= _LEAST_FRAME_RATE):
+            raise SettingsError(
+                f"frame_rate must be a positive number of frames per second; got {frame_rate}"
+            )
+    if isinstance(source, int | np.integer) and not isinstance(source, bool):
+        return CameraSource(int(source), span, frame_rate=frame_rate)
     if isinstance(source, str | os.PathLike):
         return _open_named(os.fspath(source), span, frame_rate)
     if isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | dict):

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from aiatrack.errors import SettingsError
+from aiatrack.video.real_numbers import check_real
 
 FLOAT_TOLERANCE_S = 1e-6
 """What a fraction may lose as a float."""
@@ -16,7 +17,7 @@ class TimeSpan:
     A frame within `tolerance_s` of a border lies on it, since a source may round its time stamps.
 
     Raises:
-        SettingsError: a border is negative or not finite, or the span is empty.
+        SettingsError: a border is no number, negative or not finite, or the span is empty.
     """
 
     start_s: float | None = None
@@ -24,9 +25,13 @@ class TimeSpan:
     tolerance_s: float = FLOAT_TOLERANCE_S
 
     def __post_init__(self) -> None:
-        for name, value in (("start", self.start_s), ("end", self.end_s)):
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise SettingsError(f"{name} must be a finite number of seconds from 0 on; got {value}")
+        for field, name in (("start_s", "start"), ("end_s", "end")):
+            if getattr(self, field) is None:
+                continue
+            seconds = float(check_real(getattr(self, field), name))
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise SettingsError(f"{name} must be a finite number of seconds from 0 on; got {seconds}")
+            object.__setattr__(self, field, seconds)
         if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
             raise SettingsError(
                 f"end must lie after start; got start {self.start_s} s and end {self.end_s} s"

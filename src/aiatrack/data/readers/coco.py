@@ -1,14 +1,15 @@
 """Reader of COCO 2017 and of one's own images and video annotated in its style."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aiatrack.data.annotations import Annotations, Clip, LoneBox, SparseTracks, Track
+from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.declared_sizes import read_declared_sizes
 from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
 from aiatrack.paths import is_file, is_folder
@@ -74,13 +75,24 @@ def _is_box(box: Any) -> bool:
     return numbers and all(abs(n) < _LARGEST_PX for n in box) and all(n > 0 for n in box[2:])
 
 
+def _problem_of_second(row: dict[str, Any], first: dict[str, Any], track: Any) -> str:
+    return (
+        f"annotation {row.get('id')}: track {track} has annotation {first.get('id')} in the same image "
+        f"{row['image_id']}; it is left out"
+    )
+
+
 class _CocoReader:
     """Groups annotations by image, and images by video; what cannot be used is named and left out."""
 
     def __init__(self, labels: dict[Any, str], images: list[Any], rows: list[Any]) -> None:
         self.labels = labels
         self.problems: list[str] = []
-        self.images = self._without_problems("image", images, self._problem_of_image)
+        sound = self._without_problems("image", images, self._problem_of_image)
+        # As in files that were merged without numbering anew: whose annotations are whose cannot be told.
+        counts = Counter(image["id"] for image in sound)
+        self.shared = {identity for identity, count in counts.items() if count > 1}
+        self.images = self._without_problems("image", sound, self._problem_of_id)
         self.known = {image["id"] for image in self.images}
         self.rows_of: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for row in self._without_problems("annotation", rows, self._problem_of_row):
@@ -106,13 +118,20 @@ class _CocoReader:
         video = image.get("video_id")
         return "" if video is None or _is_name(video) else f"video_id {video!r:.80} is no number or text"
 
+    def _problem_of_id(self, image: dict[str, Any]) -> str:
+        return f"{image['file_name']} shares its id with another image" if image["id"] in self.shared else ""
+
     def _problem_of_row(self, row: dict[str, Any]) -> str:
         if not (_is_box(row.get("bbox")) or row.get("iscrowd")):
             return f"bbox {row.get('bbox')!r:.80} is not four numbers x, y, w, h"
         for key in (*_TRACK_KEYS, "category_id"):
             if row.get(key) is not None and not _is_name(row[key]):
                 return f"{key} {row[key]!r:.80} is no number or text"
-        image = row.get("image_id")
+        return self._problem_of_image_id(row.get("image_id"))
+
+    def _problem_of_image_id(self, image: Any) -> str:
+        if _is_name(image) and image in self.shared:
+            return f"its image {image!r:.80} is given more than once"
         return "" if _is_name(image) and image in self.known else f"there is no image {image!r:.80}"
 
     def read(self, name: str, folders: list[Path]) -> Annotations:
@@ -144,20 +163,20 @@ class _CocoReader:
             for row in self.rows_of[image["id"]]:
                 track = _first(row, _TRACK_KEYS)
                 identity = (track,) if is_video and track is not None else (t, len(rows))
-                rows[identity][t] = row
-        tracks = SparseTracks([self._object(own, len(frames)) for own in rows.values()], len(frames))
+                if t not in rows[identity]:
+                    rows[identity][t] = row
+                else:
+                    self.problems.append(_problem_of_second(row, rows[identity][t], track))
+        tracks = tuple(self._object(own) for own in rows.values())
         name = f"video {key[1]}" if is_video else str(images[0]["file_name"])
         files = [folder / image["file_name"] for _, image in frames]
         numbers = np.array([number for number, _ in frames], dtype=np.int64)
-        return Clip(name, files, numbers, tracks, is_video=is_video)
+        sizes = read_declared_sizes([image for _, image in frames])
+        return Clip(name, files, numbers, tracks, is_video=is_video, declared_sizes=sizes)
 
-    def _object(self, rows: dict[int, dict[str, Any]], frames: int) -> Track | LoneBox:
+    def _object(self, rows: dict[int, dict[str, Any]]) -> Track:
         """One object from its annotations by frame; the last one says what it is."""
-        last = max(rows)
-        label = self.labels.get(rows[last].get("category_id", -1), "")
-        if len(rows) == 1:
-            return LoneBox(last, np.array(rows[last]["bbox"], dtype=np.float32), label)
-        boxes = np.full((frames, 4), np.nan, dtype=np.float32)
-        for t, row in rows.items():
-            boxes[t] = row["bbox"]
-        return Track(boxes, np.isin(np.arange(frames), list(rows)), label)
+        frames = np.array(list(rows), dtype=np.int64)  # which rise, as the rows came frame by frame
+        label = self.labels.get(rows[int(frames[-1])].get("category_id", -1), "")
+        boxes = np.array([row["bbox"] for row in rows.values()], dtype=np.float32)
+        return Track(frames, boxes, np.ones(len(frames), dtype=np.bool_), label)

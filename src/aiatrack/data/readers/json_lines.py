@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiatrack.data.annotations import Annotations, Clip, LoneBox, SparseTracks, Track
+from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.declared_sizes import read_declared_sizes
 from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
 
@@ -112,10 +113,14 @@ def _problems_of_still(row: dict[str, Any]) -> list[str]:
     """Boxes without numbers, which mean something in a clip alone."""
     if row.get("video") is not None:
         return []
-    known = np.isfinite(row["boxes"]).all(axis=1)
-    return [
-        f"box {k + 1} has no number where one is expected; it is left out" for k in np.flatnonzero(~known)
-    ]
+    unknown = set(range(len(row["boxes"]))).difference(_known_boxes(row))
+    return [f"box {k + 1} has no number where one is expected; it is left out" for k in sorted(unknown)]
+
+
+def _known_boxes(row: dict[str, Any]) -> list[int]:
+    """Places of the boxes that have all their numbers."""
+    places: list[int] = np.flatnonzero(np.isfinite(row["boxes"]).all(axis=1)).tolist()
+    return places
 
 
 def _in_order(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -130,23 +135,13 @@ def _in_order(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[di
 def _build_clip(name: str, rows: list[dict[str, Any]], folder: Path, is_video: bool) -> Clip:
     frames = np.array([row["frame"] or 0 for row in rows], dtype=np.int64)
     masks = [folder / row["mask"] if row.get("mask") else None for row in rows]
-    objects: list[Track | LoneBox] = list(_first_box_tracks(rows)) if is_video else []
+    tracks = _first_box_tracks(rows) if is_video else []
     for index, row in enumerate(rows):
-        lone = range(1 if is_video else 0, len(row["boxes"]))
-        objects += [LoneBox(index, row["boxes"][k], _label(row, k), k + 1) for k in lone]
+        tracks += [_lone_box(row, index, k) for k in _known_boxes(row) if k > 0 or not is_video]
     images = [folder / row["image"] for row in rows]
     has_masks = any(mask is not None for mask in masks)
-    tracks = SparseTracks(objects, len(rows))
-    sizes = np.array([_declared_size(row) for row in rows], dtype=np.int64).reshape(-1, 2)
-    declared = sizes if sizes.any() else None
-    return Clip(name, images, frames, tracks, masks if has_masks else None, is_video, declared)
-
-
-def _declared_size(row: dict[str, Any]) -> tuple[int, int]:
-    """Width and height, px; 0 where they are not whole numbers that an image can have."""
-    sides = row.get("width"), row.get("height")
-    width, height = (side if isinstance(side, int) and 0 < side < _LARGEST_PX else 0 for side in sides)
-    return width, height
+    sizes = read_declared_sizes(rows)
+    return Clip(name, images, frames, tuple(tracks), masks if has_masks else None, is_video, sizes)
 
 
 def _label(row: dict[str, Any], k: int) -> str:
@@ -155,12 +150,22 @@ def _label(row: dict[str, Any], k: int) -> str:
 
 
 def _first_box_tracks(rows: list[dict[str, Any]]) -> list[Track]:
-    labels = [_label(row, 0) if len(row["boxes"]) else None for row in rows]
-    tracks = []
-    for label in dict.fromkeys(text for text in labels if text is not None):
-        visible = np.array([other == label for other in labels])
-        boxes = np.full((len(rows), 4), np.nan, dtype=np.float32)
-        for index in np.flatnonzero(visible):
-            boxes[index] = rows[index]["boxes"][0]
-        tracks.append(Track(boxes, visible, label, visible.astype(np.int64)))
-    return tracks
+    frames_of: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        if 0 in _known_boxes(row):
+            frames_of[_label(row, 0)].append(index)
+    return [
+        _track([rows[t]["boxes"][0] for t in frames], frames, label, 1) for label, frames in frames_of.items()
+    ]
+
+
+def _lone_box(row: dict[str, Any], frame: int, k: int) -> Track:
+    """An object that nothing joins to those of other frames."""
+    return _track([row["boxes"][k]], [frame], _label(row, k), k + 1)
+
+
+def _track(boxes: list[npt.NDArray[np.float32]], frames: list[int], label: str, mask_value: int) -> Track:
+    count = len(frames)
+    return Track(
+        np.array(frames), np.array(boxes), np.ones(count, np.bool_), label, np.full(count, mask_value)
+    )

@@ -1,14 +1,17 @@
 """Reader of MOTChallenge: `<sequence>/img1/000001.jpg` and `<sequence>/gt/gt.txt`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.reachable import check_reachable
-from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError
 from aiatrack.image_files import frame_number, select_images
+from aiatrack.number_files import read_number_rows
+from aiatrack.paths import is_file, walk_folders
 
 _LEAST_VISIBILITY = 0.25
 
@@ -28,7 +31,8 @@ def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
     """
     root = path / (split or "")
     check_reachable(root)
-    files = sorted(root.glob("**/gt/gt.txt"))
+    candidates = (folder / "gt" / "gt.txt" for folder, _ in walk_folders(root))
+    files = sorted(filter(is_file, candidates))
     if not files:
         raise DataError(f"{root}: expected MOTChallenge sequences with gt/gt.txt, found none")
     clips: list[Clip] = []
@@ -44,7 +48,11 @@ def read_mot_challenge(path: Path, split: str | None = None) -> Annotations:
 
 def _read_clip(file: Path, problems: list[str]) -> Clip:
     folder = file.parent.parent
-    rows = read_numbers(file, _columns(file))
+    rows = read_number_rows(file, may_end_in_comma=True)
+    if rows.shape[1] < 6:
+        raise DataError(
+            f"{file}: expected at least frame, id, left, top, width, height in a row, got {rows.shape[1]}"
+        )
     images = _numbered_images(folder / "img1", problems)
     numbers = np.array(list(images), dtype=np.int64)
     has_image = np.isin(rows[:, 0], numbers)
@@ -55,18 +63,26 @@ def _read_clip(file: Path, problems: list[str]) -> Clip:
         )
     if not has_image.all():
         problems.append(f"{file}: {(~has_image).sum()} rows are of frames without an image in img1")
-    rows = rows[has_image]
+    is_known = np.isfinite(rows[:, 1:6]).all(axis=1)
+    if not is_known.all():
+        problems.append(f"{file}: {(~is_known).sum()} rows are without an id or a box")
+    rows = rows[has_image & is_known]
     rows = rows[rows[:, 6] != 0] if rows.shape[1] > 6 else rows
-    tracks = []
-    for identity in np.unique(rows[:, 1]):
-        own = rows[rows[:, 1] == identity]
-        boxes = np.full((len(images), 4), np.nan, dtype=np.float32)
-        places = np.searchsorted(numbers, own[:, 0])
-        boxes[places] = own[:, 2:6] - (1, 1, 0, 0)
-        visible = np.zeros(len(images), dtype=np.bool_)
-        visible[places] = (own[:, 8] >= _LEAST_VISIBILITY) | (own[:, 8] < 0) if rows.shape[1] > 8 else True
-        tracks.append(Track(boxes, visible, str(int(own[0, 7])) if rows.shape[1] > 7 else ""))
+    tracks = [_track(rows[rows[:, 1] == identity], numbers) for identity in np.unique(rows[:, 1])]
     return Clip(folder.name, list(images.values()), numbers, tuple(tracks), is_video=True)
+
+
+def _track(rows: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> Track:
+    """One object from its rows; of two of the same frame the last one counts."""
+    rows = rows[::-1]
+    _, last = np.unique(rows[:, 0], return_index=True)
+    rows = rows[last]
+    boxes = (rows[:, 2:6] - (1, 1, 0, 0)).astype(np.float32)
+    visible = np.ones(len(rows), dtype=np.bool_)
+    if rows.shape[1] > 8:
+        visible = (rows[:, 8] >= _LEAST_VISIBILITY) | (rows[:, 8] < 0)
+    label = f"{rows[0, 7]:.0f}" if rows.shape[1] > 7 else ""
+    return Track(np.searchsorted(numbers, rows[:, 0]), boxes, visible, label)
 
 
 def _numbered_images(folder: Path, problems: list[str]) -> dict[int, Path]:
@@ -81,16 +97,3 @@ def _numbered_images(folder: Path, problems: list[str]) -> dict[int, Path]:
         else:
             images[number] = path
     return dict(sorted(images.items()))
-
-
-def _columns(file: Path) -> int:
-    try:
-        first = file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}") from error
-    columns = len(first.replace(",", " ").split())
-    if columns < 6:
-        raise DataError(
-            f"{file}: expected at least frame, id, left, top, width, height in a row, got {columns}"
-        )
-    return columns

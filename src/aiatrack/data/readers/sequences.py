@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from aiatrack.data.annotations import Annotations, Clip, Track
 from aiatrack.data.numbered_files import NumberedFiles
-from aiatrack.data.readers.text_tables import read_numbers
 from aiatrack.errors import DataError, SettingsError
-from aiatrack.paths import exists, is_file, is_folder, why_unreachable
+from aiatrack.number_files import read_number_rows, read_numbers
+from aiatrack.paths import exists, is_file, is_folder, walk_folders, why_unreachable
 
 _ReadClip = Callable[[], Clip]
 
@@ -31,7 +31,7 @@ def read_lasot(path: Path, split: str | None = None) -> Annotations:
         split, {"train": lambda: _split("lasot_train")["sequences"], "all": lambda: None}, "train"
     )
     if names is None:
-        names = sorted(file.parent.name for file in path.glob("**/groundtruth.txt"))
+        names = sorted(folder.name for folder, files in walk_folders(path) if "groundtruth.txt" in files)
     return _collect("lasot", path, (functools.partial(_lasot_clip, path, name) for name in names))
 
 
@@ -104,18 +104,22 @@ def _collect(name: str, path: Path, readers: Iterator[_ReadClip]) -> Annotations
 
 def _video(name: str, images: NumberedFiles, boxes: npt.NDArray[Any], visible: npt.NDArray[np.bool_]) -> Clip:
     for place in (0, len(images) - 1):
-        if not len(images) or not is_file(images[place]):
-            raise DataError(
-                f"{images[place] if len(images) else images.folder}: no such frame; {name} is left out"
-            )
-    visible = visible & (boxes[:, 2:] > 0).all(axis=1) & np.isfinite(boxes).all(axis=1)
-    track = Track(boxes.astype(np.float32), visible)
+        if not is_file(images[place]):
+            raise DataError(f"{images[place]}: no such frame; {name} is left out")
+    boxes = boxes.astype(np.float32)
+    frames = np.flatnonzero(np.isfinite(boxes).all(axis=1))
+    visible = visible & (boxes[:, 2:] > 0).all(axis=1)
+    track = Track(frames, boxes[frames], visible[frames])
     return Clip(name, images, np.arange(len(boxes)), (track,), is_video=True)
+
+
+def _read_boxes(file: Path) -> npt.NDArray[np.float64]:
+    return read_number_rows(file, columns=4, may_end_in_comma=True)
 
 
 def _read_marks(file: Path, boxes: int, name: str) -> npt.NDArray[np.float64]:
     """One number for each of the clip's boxes: a single one would pass for all of them."""
-    marks = read_numbers(file, 1)[:, 0]
+    marks = read_numbers(file, may_be_empty=True)
     if len(marks) != boxes:
         raise DataError(f"{file}: {len(marks)} marks for {boxes} boxes; {name} is left out")
     return marks
@@ -124,7 +128,7 @@ def _read_marks(file: Path, boxes: int, name: str) -> npt.NDArray[np.float64]:
 def _lasot_clip(root: Path, name: str) -> Clip:
     folder = root / name.rsplit("-", 1)[0] / name
     folder = folder if is_folder(folder) else root / name
-    boxes = read_numbers(folder / "groundtruth.txt", 4)
+    boxes = _read_boxes(folder / "groundtruth.txt")
     occluded, out_of_view = (
         _read_marks(folder / file, len(boxes), name) for file in ("full_occlusion.txt", "out_of_view.txt")
     )
@@ -132,7 +136,7 @@ def _lasot_clip(root: Path, name: str) -> Clip:
 
 
 def _got10k_clip(folder: Path) -> Clip:
-    boxes = read_numbers(folder / "groundtruth.txt", 4)
+    boxes = _read_boxes(folder / "groundtruth.txt")
     visible = np.ones(len(boxes), dtype=np.bool_)
     if exists(folder / "absence.label"):
         visible &= _read_marks(folder / "absence.label", len(boxes), folder.name) == 0
@@ -142,6 +146,6 @@ def _got10k_clip(folder: Path) -> Clip:
 
 
 def _trackingnet_clip(file: Path) -> Clip:
-    boxes = read_numbers(file, 4)
+    boxes = _read_boxes(file)
     images = NumberedFiles(file.parent.parent / "frames" / file.stem, len(boxes), first=0, digits=1)
     return _video(file.stem, images, boxes, np.ones(len(boxes), dtype=np.bool_))

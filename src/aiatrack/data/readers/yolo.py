@@ -8,11 +8,10 @@ import numpy.typing as npt
 import yaml
 
 from aiatrack.data.annotations import Annotations, Clip, Track
-from aiatrack.data.images import read_image
 from aiatrack.data.reachable import check_reachable
 from aiatrack.errors import DataError
 from aiatrack.image_files import read_image_size, select_images
-from aiatrack.paths import is_file
+from aiatrack.paths import is_file, walk_folders
 
 _LEAST, _LARGEST = -0.1, 1.1
 """Shares of an image may go a little beyond its border; further away, a number is no share."""
@@ -37,7 +36,7 @@ def read_yolo(path: Path, split: str | None = None) -> Annotations:
     folder, description = (path.parent, path) if is_file(path) else (path, path / "data.yaml")
     root = folder / "images" / (split or "")
     check_reachable(root)
-    images = select_images(root.rglob("*"))
+    images = select_images(folder / name for folder, names in walk_folders(root) for name in names)
     if not images:
         raise DataError(f"{root}: expected images of a YOLO folder, found none")
     pose_numbers = _pose_numbers(description)
@@ -68,7 +67,7 @@ def _read_still(image: Path, labels: Path, name: str, pose_numbers: int | None) 
     if not is_file(labels):
         return f"{labels}: missing; {image.name} is left out"
     try:
-        sides = np.array(read_image_size(image, read_image), dtype=np.float64)
+        sides = np.array(read_image_size(image), dtype=np.float64)
     except DataError as error:
         return str(error)
     tracks = []
@@ -83,7 +82,7 @@ def _read_still(image: Path, labels: Path, name: str, pose_numbers: int | None) 
             return f"{labels}, line {number}: {_EXPECTED}; {image.name} is left out"
         if box is not None:
             scaled = (box.reshape(2, 2) * sides).reshape(1, 4).astype(np.float32)
-            tracks.append(Track(scaled, np.ones(1, dtype=np.bool_), line.split()[0]))
+            tracks.append(Track(np.zeros(1, np.int64), scaled, np.ones(1, np.bool_), line.split()[0]))
     return Clip(name, [image], np.zeros(1, dtype=np.int64), tuple(tracks))
 
 

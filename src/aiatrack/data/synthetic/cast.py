@@ -62,10 +62,9 @@ class Cast:
             zoom=settings.zoom**0.4,
             shake_px=settings.shake_px,
         )
-        kinds = [random_kind(rng) for _ in range(0, settings.targets, settings.targets_of_a_kind)]
+        kinds = [random_kind(rng) for _ in range(settings.targets)]
         targets: list[Actor] = []
-        for number in range(settings.targets):
-            kind = kinds[number // settings.targets_of_a_kind]
+        for number, kind in enumerate(kinds):
             targets.append(self._wanderer(kind, targets, target=number))
         distractors: list[Actor] = []
         for number in range(settings.distractors):

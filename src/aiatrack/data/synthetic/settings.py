@@ -23,9 +23,7 @@ class SyntheticWorldSettings(FrozenSettings):
     seed: int = Field(0, ge=0)
     """Decides everything that the other settings leave open."""
     targets: int = Field(1, ge=1, le=64)
-    """Annotated things, each of its own look, but for those of a kind."""
-    targets_of_a_kind: int = Field(1, ge=1, le=64)
-    """So many targets each share shape and colours, and differ in details, as a target and its distractors do."""
+    """Annotated things, each of its own look."""
     target_size: float = Field(0.22, ge=0.02, le=0.8)
     """Mean diameter of a target over the frame's shorter side."""
     speed: float = Field(1.0, ge=0, le=8)

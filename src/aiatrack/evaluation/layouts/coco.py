@@ -1,6 +1,7 @@
 """A COCO-style JSON file of videos, images and annotations with track numbers."""
 
 import json
+import math
 from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import time_of_change
-from aiatrack.evaluation.number_files import read_text
+from aiatrack.number_files import read_text
 from aiatrack.paths import is_file
 
 _TRACK_KEYS = ("track_id", "instance_id")
@@ -26,8 +27,8 @@ _FILM_SUFFIXES = frozenset(
 class CocoLayout:
     """`annotations.json` (or the only JSON file) beside the frames; each track of a video is a sequence.
 
-    A sequence runs from the track's first box to the video's last frame; frames without a box are absent.
-    Crowds are no targets.
+    A sequence runs from the track's first box to the video's last frame; frames without a box, or with one
+    that has no area, are absent. Crowds, and tracks that are absent throughout, are no targets.
     """
 
     def list_sequences(
@@ -98,15 +99,25 @@ def _collect_tracks(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
             raise ValueError(
                 f"two sequences would be called {name}: rename one of their videos, or renumber its tracks"
             )
-        boxes = {entry["image_id"]: _box_of(entry) for entry in entries}
+        boxes = {image: box for image, box in _boxes_by_image(track, entries).items() if _has_area(box)}
+        if not boxes:
+            continue
         category = classes.get(entries[-1].get("category_id"))
         tracks[name] = _lay_out(_ordered(images[video]), boxes, category)
     return tracks
 
 
 def _group_by_track(content: dict[str, Any]) -> dict[tuple[Any, Any], list[dict[str, Any]]]:
-    """Annotations by video and track."""
-    video_of = {image["id"]: image.get("video_id") for image in content["images"]}
+    """Annotations by video and track.
+
+    Raises:
+        ValueError: two images have the same id, so that it cannot be told whose the annotations are.
+    """
+    video_of: dict[Any, Any] = {}
+    for image in content["images"]:
+        if image["id"] in video_of:
+            raise ValueError(f"image {image['id']} is given more than once: number the images anew")
+        video_of[image["id"]] = image.get("video_id")
     groups: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     for entry in content["annotations"]:
         if not entry.get("iscrowd"):
@@ -142,6 +153,26 @@ def _track_of(entry: dict[str, Any]) -> Any:
     if track is None:
         raise ValueError(f"annotation {entry.get('id')} has no {' or '.join(_TRACK_KEYS)}")
     return track
+
+
+def _boxes_by_image(track: Any, entries: list[dict[str, Any]]) -> dict[Any, list[float]]:
+    """A track's boxes by the ids of their images.
+
+    Raises:
+        ValueError: a box is none, or an image has two.
+    """
+    boxes: dict[Any, list[float]] = {}
+    for entry in entries:
+        image = entry["image_id"]
+        if image in boxes:
+            raise ValueError(f"annotation {entry.get('id')}: image {image} has a box of track {track} before")
+        boxes[image] = _box_of(entry)
+    return boxes
+
+
+def _has_area(box: list[float]) -> bool:
+    """Whether a box is one: files mark the absent by `[0, 0, 0, 0]` as well as by leaving the box out."""
+    return all(map(math.isfinite, box)) and box[2] > 0 and box[3] > 0
 
 
 def _box_of(entry: dict[str, Any]) -> list[float]:

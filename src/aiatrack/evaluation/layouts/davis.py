@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -11,9 +10,8 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
-from aiatrack.evaluation.number_files import read_text
-from aiatrack.evaluation.pictures import read_picture
-from aiatrack.image_files import png_chunks
+from aiatrack.mask_files import read_voc_mask
+from aiatrack.number_files import read_text
 from aiatrack.paths import is_file
 
 _ABSENT = (np.nan,) * 4
@@ -74,44 +72,15 @@ def _describe(film: str, target: int) -> SequenceDescription:
 
 
 def _read_mask(path: Path) -> npt.NDArray[Any]:
-    """Object numbers, `(H, W)`: indices of a PNG with a palette, else grey levels, else of VOC's colours.
+    """Object numbers, `(H, W)`.
 
     Raises:
         DataError: the file is missing, damaged or no image.
     """
-    mask = _read_indices(path) if _has_palette(path) else read_picture(path, cv2.IMREAD_UNCHANGED)
+    mask = read_voc_mask(path)
     if mask is None:
         raise DataError(f"cannot read mask {path}: a PNG image was expected")
-    return mask if mask.ndim == 2 else _voc_index(mask[..., :3].astype(np.int64))
-
-
-def _read_indices(path: Path) -> npt.NDArray[Any] | None:
-    # Imported where it is needed: the room of training data brings PyTorch, which scoring does without.
-    from aiatrack.data.masks import read_mask
-
-    return read_mask(path)
-
-
-def _has_palette(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return any(kind == b"IHDR" and file.read(10)[9:] == b"\x03" for kind, _ in png_chunks(file))
-    except OSError:
-        return False
-
-
-def _voc_index(colours_bgr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Invert the colour map of VOC and DAVIS: each channel holds every third bit of the index.
-
-    Copies that were saved without their palette have nothing but its colours.
-    """
-    index = np.zeros(colours_bgr.shape[:2], np.int64)
-    for channel, shift in ((2, 0), (1, 1), (0, 2)):
-        plane = colours_bgr[..., channel]
-        for place in range(8):
-            bit = (plane >> (7 - place)) & 1
-            index |= bit << (3 * place + shift)
-    return index
+    return mask
 
 
 def _mask_box(mask: npt.NDArray[np.bool_]) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import Layout, check_name
 from aiatrack.evaluation.layouts.numbered import drop_unannotated_start
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.number_files import read_number_rows, read_numbers
 from aiatrack.paths import is_file
 
 

@@ -7,7 +7,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers, read_text
+from aiatrack.number_files import read_number_rows, read_numbers, read_text
 from aiatrack.paths import is_file, is_folder
 
 

@@ -6,7 +6,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, BoolArray, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
 from aiatrack.evaluation.layouts.layout import list_images
-from aiatrack.evaluation.number_files import read_number_rows, read_numbers
+from aiatrack.number_files import read_number_rows, read_numbers
 from aiatrack.paths import is_folder
 
 

@@ -15,7 +15,7 @@ from aiatrack.evaluation.layouts.layout import (
     list_numbered_images,
     time_of_change,
 )
-from aiatrack.evaluation.number_files import read_number_rows, read_text
+from aiatrack.number_files import read_number_rows, read_text
 from aiatrack.paths import is_file
 
 _FRAME, _TARGET, _CONSIDERED = 0, 1, 6

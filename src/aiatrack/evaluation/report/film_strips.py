@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.entry import Entry
-from aiatrack.evaluation.pictures import read_picture
 from aiatrack.evaluation.report.charts import colour_of
+from aiatrack.image_files import read_upright
 
 Picture = npt.NDArray[np.uint8]
 
@@ -56,12 +56,13 @@ def build_film_strip(entries: Sequence[Entry], sequence: str, frames: int = FRAM
 def _draw_frame(
     path: Path, truth: FloatArray, boxes: Sequence[FloatArray | None], index: int
 ) -> Picture | None:
-    image = read_picture(path)
+    image = read_upright(path)
     if image is None:
         return None
     scale = _WIDTH / image.shape[1]
     size = (_WIDTH, max(1, round(image.shape[0] * scale)))
-    picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    small_rgb = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    picture = cv2.cvtColor(small_rgb, cv2.COLOR_RGB2BGR).astype(np.uint8)
     _draw_box(picture, truth * scale, _TRUTH_BGR, thickness=3)
     for place, box in enumerate(boxes):
         if box is not None:

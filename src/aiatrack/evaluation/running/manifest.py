@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiatrack.atomic_files import write_text
+from aiatrack.config import list_differences
 from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.running.surroundings import describe_machine, read_versions
 from aiatrack.paths import is_file
@@ -94,23 +95,15 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _check_identity(old: Any, new: Any, folder: Path) -> None:
-    differences = _differences(old, new)
+    differences = [
+        f"{name} is {before!r} there and {after!r} now" for name, before, after in list_differences(old, new)
+    ]
     if differences:
         more = "; ..." if len(differences) > 5 else ""
         raise SettingsError(
             f"{folder} was made with other settings, and results must not be mixed: "
             f"{'; '.join(differences[:5])}{more}. Give another folder, or remove this one"
         )
-
-
-def _differences(old: Any, new: Any, below: str = "") -> list[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return [
-            text
-            for key in sorted({*old, *new})
-            for text in _differences(old.get(key), new.get(key), f"{below}.{key}" if below else key)
-        ]
-    return [] if old == new else [f"{below} is {old!r} there and {new!r} now"]
 
 
 def _total(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

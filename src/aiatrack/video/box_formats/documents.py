@@ -14,7 +14,7 @@ from typing import Any
 from aiatrack.atomic_files import replace_file
 from aiatrack.errors import DataError, OutputError
 from aiatrack.paths import exists, is_file
-from aiatrack.video.box_formats.lines import LineFile, describe_row
+from aiatrack.video.box_formats.lines import LineFile, describe_row, to_json
 from aiatrack.video.box_writer import BoxRow, BoxWriter, FilmFacts, TargetId, TrackNumbers
 from aiatrack.video.frames import VideoWarning
 from aiatrack.video.output_path import lock, output_error
@@ -150,7 +150,7 @@ class DocumentBoxWriter(BoxWriter):
     def write_frame(self, frame: int, time_s: float, rows: Sequence[BoxRow]) -> None:
         """See `BoxWriter`."""
         found = [describe_row(row) for row in rows]
-        self._write({"frame": frame, "time": round(time_s, 6), "boxes": found})
+        self._write({"frame": frame, "time": round(float(time_s), 6), "boxes": found})
 
     def film_goes_on(self) -> None:
         """See `BoxWriter`."""
@@ -160,7 +160,7 @@ class DocumentBoxWriter(BoxWriter):
         if self._closed:
             raise OutputError(f"{self.path} is closed; write before leaving the `with` block")
         try:
-            self._journal.write([json.dumps(entry)])
+            self._journal.write([to_json(entry)])
         except OutputError:
             self._film_ends = False
             raise

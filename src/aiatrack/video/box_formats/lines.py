@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aiatrack.errors import OutputError
 from aiatrack.video.box_writer import BoxRow, BoxWriter, TargetId, TrackNumbers
 from aiatrack.video.output_path import lock, output_error
@@ -30,7 +32,8 @@ class LineFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = path.open("w", encoding="utf-8", newline="")
+            # Names with half letters, which UTF-8 lacks, are written as JSON writes them.
+            self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
             raise output_error(path, error) from error
 
@@ -172,7 +175,7 @@ class JsonLinesBoxWriter(LineBoxWriter):
 
     def format_row(self, row: BoxRow) -> str:
         """See `LineBoxWriter`."""
-        return json.dumps({"frame": row.frame, "time": round(row.time_s, 6)} | describe_row(row))
+        return to_json({"frame": row.frame, "time": round(float(row.time_s), 6)} | describe_row(row))
 
 
 class MotBoxWriter(LineBoxWriter):
@@ -200,7 +203,7 @@ class MotBoxWriter(LineBoxWriter):
 
 
 def describe_row(row: BoxRow) -> dict[str, Any]:
-    """A row as JSON has it, without its frame: NaN, which JSON lacks, becomes null."""
+    """A row as JSON has it, without its frame: what is not finite, which JSON lacks, becomes null."""
     absent = any(math.isnan(value) for value in row.box_xywh)
     return {
         "box": None if absent else [round(float(value), 4) for value in row.box_xywh],
@@ -211,9 +214,23 @@ def describe_row(row: BoxRow) -> dict[str, Any]:
     }
 
 
+def to_json(entry: Mapping[str, Any]) -> str:
+    """A line of JSON; NumPy's numbers become Python's.
+
+    Raises:
+        OutputError: there is something in it that JSON lacks, such as a time that is not finite.
+    """
+    try:
+        return json.dumps(entry, allow_nan=False, default=np.generic.item)
+    except (TypeError, ValueError) as error:
+        raise OutputError(
+            f"boxes cannot be written as JSON ({error}): give finite times, and numbers or names as ids"
+        ) from error
+
+
 def _cell(value: float | None) -> str:
-    return "" if value is None or math.isnan(value) else f"{value:.4f}"
+    return "" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
 def _json_number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(float(value), 4)
+    return None if value is None or not math.isfinite(value) else round(float(value), 4)

@@ -1,6 +1,7 @@
-"""Mask images: which object each pixel belongs to."""
+"""Mask images: which object each pixel belongs to. The same for benchmarks and training data."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,20 +42,36 @@ def read_mask(path: Path) -> npt.NDArray[np.uint8] | None:
     Returns:
         None if the file is missing or damaged.
     """
+    return _read(path, _decode_grey)
+
+
+def read_voc_mask(path: Path) -> npt.NDArray[Any] | None:
+    """Read the object numbers of a mask, `(H, W)`, that may have been saved without its palette.
+
+    Indices of a PNG with a palette, else grey levels of up to 16 bits, else what the colours of VOC and DAVIS
+    stand for.
+
+    Returns:
+        None if the file is missing or damaged.
+    """
+    return _read(path, _decode_voc)
+
+
+def _read(
+    path: Path, decode_plain: Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any] | None]
+) -> npt.NDArray[Any] | None:
+    """Read a mask by its palette, or, where it has none, by `decode_plain`."""
     try:
         data = path.read_bytes()
-        return _decode(data) if data else None
-    except (OSError, ValueError, cv2.error):  # ValueError: a null character in the path, or half a palette
-        return None
-
-
-def _decode(data: bytes) -> npt.NDArray[np.uint8] | None:
-    palette, coded = _read_palette(io.BytesIO(data)), np.frombuffer(data, dtype=np.uint8)
-    if palette is not None:
+        if not data:
+            return None
+        palette, coded = _read_palette(io.BytesIO(data)), np.frombuffer(data, dtype=np.uint8)
+        if palette is None:
+            return decode_plain(coded)
         colours = cv2.imdecode(coded, cv2.IMREAD_COLOR)
         return None if colours is None else _indices(colours[..., ::-1], palette)
-    mask = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
-    return None if mask is None else np.asarray(mask, dtype=np.uint8)
+    except (OSError, ValueError, cv2.error):  # ValueError: a null character in the path, or half a palette
+        return None
 
 
 def _read_palette(file: BinaryIO) -> npt.NDArray[np.uint8] | None:
@@ -76,3 +93,24 @@ def _indices(colours_rgb: npt.NDArray[Any], palette: npt.NDArray[np.uint8]) -> n
 
 def _packed(colours: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.asarray(colours.astype(np.int64) @ (65536, 256, 1))
+
+
+def _decode_grey(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    mask = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
+    return None if mask is None else np.asarray(mask, dtype=np.uint8)
+
+
+def _decode_voc(coded: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
+    mask = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+    return mask if mask is None or mask.ndim == 2 else _voc_index(mask[..., :3].astype(np.int64))
+
+
+def _voc_index(colours_bgr: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Invert the colour map of VOC and DAVIS: each channel holds every third bit of the index."""
+    index = np.zeros(colours_bgr.shape[:2], np.int64)
+    for channel, shift in ((2, 0), (1, 1), (0, 2)):
+        plane = colours_bgr[..., channel]
+        for place in range(8):
+            bit = (plane >> (7 - place)) & 1
+            index |= bit << (3 * place + shift)
+    return index

@@ -1,4 +1,7 @@
-"""Text files of numbers, one row a frame, in every dialect that benchmarks and trackers write."""
+"""Text files of numbers, one row a frame, in every dialect that benchmarks and trackers write.
+
+The same for benchmarks, results and training data.
+"""
 
 from pathlib import Path
 
@@ -31,7 +34,7 @@ def read_text(path: Path, *, may_be_empty: bool = False) -> str:
     return text
 
 
-def read_number_rows(path: Path, columns: int | None = None) -> FloatArray:
+def read_number_rows(path: Path, columns: int | None = None, *, may_end_in_comma: bool = False) -> FloatArray:
     """Read rows of numbers divided by commas, semicolons, tabs or spaces.
 
     Nothing is guessed or padded: a blank line in the middle, an empty field or a short row is an error,
@@ -40,6 +43,8 @@ def read_number_rows(path: Path, columns: int | None = None) -> FloatArray:
     Args:
         path: the file.
         columns: how many numbers a row must hold; None for any, the same in all rows.
+        may_end_in_comma: whether a comma or semicolon at the end of a row is no field, as some data sets
+            write them.
 
     Returns:
         `(T, columns)` float64; `nan` stays NaN.
@@ -52,6 +57,8 @@ def read_number_rows(path: Path, columns: int | None = None) -> FloatArray:
     if blank is not None:
         raise DataError(f"{path}: line {blank} of {len(lines)} is blank; every frame needs its row")
     delimiter = next((mark for mark in (",", ";") if mark in lines[0]), None)
+    if may_end_in_comma and delimiter is not None:
+        lines = [line.rstrip().removesuffix(delimiter) for line in lines]
     try:
         rows = _parse_rows(lines, delimiter)
     except ValueError as error:
@@ -79,14 +86,14 @@ def _first_fault(lines: list[str], delimiter: str | None) -> str:
     return "its lines do not fit together"
 
 
-def read_numbers(path: Path) -> FloatArray:
+def read_numbers(path: Path, *, may_be_empty: bool = False) -> FloatArray:
     """Read all numbers of a file in order, whatever its rows: `(N,)` float64.
 
     Raises:
-        DataError: missing, empty or not numbers.
+        DataError: missing, not numbers, or empty unless it may be.
     """
     numbers: list[float] = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path, may_be_empty=may_be_empty).split("\n"), start=1):
         try:
             numbers += [float(part) for part in line.replace(",", " ").replace(";", " ").split()]
         except ValueError as error:

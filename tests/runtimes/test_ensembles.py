@@ -1,0 +1,23 @@
+"""Ensembles of one size: what fills them up counts zero."""
+
+from aiatrack.runtimes.ensembles import level_ensembles
+from aiatrack.tracking import ReferenceSet
+
+
+def test_smaller_ensembles_are_filled_up_with_what_counts_zero():
+    references = [ReferenceSet("first", ["a", "b"], [2, 1]), ReferenceSet("first", ["c"], [3])]
+    ensembles, counts = level_ensembles(references)
+    assert ensembles == [["a", "b"], ["c", "c"]]
+    assert counts.tolist() == [[2, 1], [3, 0]]
+
+
+def test_ensembles_are_as_large_as_is_asked_for():
+    ensembles, counts = level_ensembles([ReferenceSet("first", ["a"], [1])], smallest=3)
+    assert ensembles == [["a", "a", "a"]]
+    assert counts.tolist() == [[1, 0, 0]]
+
+
+def test_empty_ensembles_stay_empty():
+    ensembles, counts = level_ensembles([ReferenceSet("first", [], [])] * 2, smallest=3)
+    assert ensembles == [[], []]
+    assert counts.shape == (2, 0)
