@@ -270,6 +270,16 @@ def test_looks_that_one_size_of_tiles_does_not_need_go_to_the_other():
     assert sorted(tile.side for tile in tiles) == [360, 360, 540]
 
 
+def test_while_something_is_followed_close_tiles_are_not_searched():
+    settings = TrackingSettings(search_factor=4.0, search_budget=7, search_growth_steps=0)
+    box = np.array([300.0, 200.0, 30.0, 30.0])
+    sides = []
+    for state in (UNCERTAIN, LOST):
+        watch = Watch(box, box, np.ones(2), 2.0, 0.0, state, is_suspected=True)
+        sides.append({window.side for window in search_windows(watch, (480, 640, 3), settings, SIZE)[1:]})
+    assert sides == [{180}, {120, 180}]
+
+
 def test_with_a_budget_for_one_tile_wide_ones_are_searched():
     settings = TrackingSettings(search_factor=4.0, search_budget=2, search_growth_steps=0)
     box = np.array([300.0, 200.0, 30.0, 30.0])

@@ -21,10 +21,10 @@ def search_windows(
     First the one in which the paper's tracker would look: what was wrongly taken for lost is found there
     again. Then, while there is one, the candidate's own, for a second look. Then the region around the held
     box, wider every frame; once it is wide enough, tiles in turn, from the held box outwards: wide ones, of
-    which a round is soon done, and beside them close ones, which find what is small or beside other things.
+    which a round is soon done, and once it is lost close ones too, which find what is small or beside others.
 
     Args:
-        watch: of the lost target.
+        watch: of the target, lost or suspected.
         frame_shape: height and width first.
         settings: budget, growth, tiles.
         crop_size: of the network, px.
@@ -46,13 +46,17 @@ def search_windows(
 def _next_tiles(
     watch: Watch, count: int, frame_shape: Sequence[int], settings: TrackingSettings
 ) -> list[FloatArray]:
-    """At most so many: a half of them wide, or as many as leave no look unused."""
+    """At most so many: a half of them wide, or as many as leave no look unused.
+
+    For a target that is followed under suspicion all are wide: the more looks, the likelier it is that it is
+    left for another thing.
+    """
     wide, close = (
         tile_frame(watch.believed_xywh, frame_shape, settings, growth)
         for growth in (settings.tile_growth, 1.0)
     )
-    wide_count = min(len(wide), max(math.ceil(count / 2), count - len(close)))
-    counts = wide_count, min(len(close), count - wide_count)
+    close_count = 0 if watch.is_followed else min(len(close), max(count // 2, count - len(wide)))
+    counts = min(len(wide), count - close_count), close_count
     chosen = [
         tiles[(first + step) % len(tiles)]
         for tiles, first, several in zip((wide, close), watch.next_tiles, counts, strict=True)
