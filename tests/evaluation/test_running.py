@@ -18,7 +18,8 @@ from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.dialects import DIALECTS
 from aiatrack.evaluation.entry import open_entry
 from aiatrack.evaluation.results import read_annotations
-from aiatrack.evaluation.running import LocalPool, Outcome, parse_tracker, run_tracker
+from aiatrack.evaluation.running import LocalPool, Observer, Outcome, manifest, parse_tracker, run_tracker
+from aiatrack.evaluation.running.manifest import Manifest
 from aiatrack.evaluation.running.results_folder import ResultsFolder
 
 HERE = Path(__file__).parent
@@ -57,7 +58,7 @@ def results(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.txt") if not path.stem.endswith("_time")}
 
 
-class Recorder:
+class Recorder(Observer):
     """An observer that writes down what it is told."""
 
     def __init__(self) -> None:
@@ -75,10 +76,6 @@ class Recorder:
 
     def began(self, worker: int, sequence: str, frames: int) -> None:
         self.began_with.append(sequence)
-
-    def advanced(self, worker: int, frames: int) -> None: ...
-
-    def finished(self, worker: int, sequence: str) -> None: ...
 
     def crashed(self, worker: int | None, sequence: str, reason: str, *, again: bool) -> None:
         self.crashes.append((sequence, reason, again))
@@ -113,6 +110,52 @@ def test_the_manifest_says_how_the_results_were_made(run: Run, tmp_path: Path) -
     assert seconds["with_decoding"] > seconds["without_decoding"] >= seconds["tracking"] > 0
     assert manifest["sessions"][0]["versions"]["numpy"] == np.__version__
     assert manifest["sequences"]["s1"]["frames"] == LENGTHS[1]
+
+
+def test_what_grows_with_the_sequences_is_written_once_at_the_end(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[dict[str, object]] = []
+    write_text = manifest.write_text
+
+    def record(path: Path, text: str) -> None:
+        written.append(json.loads(text))
+        write_text(path, text)
+
+    monkeypatch.setattr(manifest, "write_text", record)
+    run("CrashingOn1", retries=0)
+    assert ["sequences" in content for content in written] == [False, False, True]
+    assert [list(content["failed"]) for content in written] == [[], ["s1"], ["s1"]]  # type: ignore[call-overload]
+    assert written[-1]["totals"]["sequences"] == 2  # type: ignore[index]
+
+
+def test_a_stopped_run_leaves_a_whole_manifest(run: Run, tmp_path: Path) -> None:
+    class Stopper(Observer):
+        def finished(self, worker: int, sequence: str) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(observer=Stopper())
+    content = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert list(content["sequences"]) == ["s1"]
+    assert content["totals"]["frames"] == LENGTHS[1]
+    run()
+    content = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert list(content["sequences"]) == ["s0", "s1", "s2"]
+    assert len(content["sessions"]) == 2
+
+
+def test_a_manifest_that_cannot_be_read_is_an_error_of_ours(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+
+    def fail(path: Path, **_options: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(DataError, match=r"cannot read .*manifest\.json: Permission denied; give another"):
+        Manifest(tmp_path / "out" / "manifest.json", {})
 
 
 def test_the_scorer_reads_what_the_runner_writes(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from aiatrack.cli.terminal import console, errors, print_line
+from aiatrack.cli.terminal import console, print_line
 from aiatrack.config import Layout, SourceSettings, load_recipe
 from aiatrack.errors import DataError, SettingsError
 
@@ -68,7 +68,7 @@ def check(
             print_line(f"{report.name}: {report.note}")
     problems = [problem for report in reports for problem in report.problems]
     for problem in problems[:_PROBLEMS_SHOWN]:
-        errors.print(problem, highlight=False, soft_wrap=True, markup=False)
+        print_line(problem, aside=True)
     if len(problems) > _PROBLEMS_SHOWN:
         print_line(f"... and {len(problems) - _PROBLEMS_SHOWN} more problems")
     unusable = [f"{report.name} ({report.note})" for report in reports if not report.is_usable]

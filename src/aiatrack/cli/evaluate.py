@@ -8,7 +8,7 @@ import typer
 
 from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
-from aiatrack.cli.terminal import console
+from aiatrack.cli.terminal import print_line
 from aiatrack.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def evaluate(
             try:
                 outcome = run_tracker(factory, opened, folder, pool=pool, retries=retries, observer=progress)
             except KeyboardInterrupt:
-                console.print(
-                    f"stopped; the same call goes on with what is not yet in {folder}", markup=False
-                )
+                print_line(f"stopped; the same call goes on with what is not yet in {folder}")
                 raise typer.Exit(STOPPED_EXIT_CODE) from None
         _print_outcome(factory, outcome, folder)
         failures += len(outcome.failed)
@@ -143,9 +141,4 @@ def _print_outcome(factory: "TrackerFactory", outcome: "Outcome", folder: Path) 
         parts.append(f"{len(outcome.resumed)} done before")
     if outcome.failed:
         parts.append(f"{len(outcome.failed)} given up ({', '.join(outcome.failed)})")
-    console.print(
-        f"{factory.name}: {', '.join(parts)}; results in {folder}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    print_line(f"{factory.name}: {', '.join(parts)}; results in {folder}")

@@ -6,10 +6,11 @@ from rich.markup import escape
 from rich.progress import TaskID
 from typing_extensions import Self
 
-from aiatrack.cli.terminal import errors, frame_progress
+from aiatrack.cli.terminal import errors, frame_progress, print_line
+from aiatrack.evaluation.running import Observer
 
 
-class EvaluationProgress:
+class EvaluationProgress(Observer):
     """Shows what `run_tracker` tells its observer; lines of text where the output is not a terminal.
 
     Args:
@@ -35,9 +36,7 @@ class EvaluationProgress:
     def planned(self, sequences: int, frames: int, *, sequences_done: int, frames_done: int) -> None:
         """See `Observer`."""
         resumed = f", {sequences_done} done before" if sequences_done else ""
-        errors.print(
-            f"{self._tracker}: {sequences} sequences, {frames} frames{resumed}", highlight=False, markup=False
-        )
+        print_line(f"{self._tracker}: {sequences} sequences, {frames} frames{resumed}", aside=True)
         self._whole = self._progress.add_task(self._tracker, total=frames - frames_done)
 
     def began(self, worker: int, sequence: str, frames: int) -> None:

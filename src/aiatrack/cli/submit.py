@@ -13,7 +13,7 @@ from aiatrack.cli.terminal import print_line
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.dialects import DIALECTS, import_results, select_dialect, write_results
-from aiatrack.evaluation.results import find_unannotated, read_known_annotations
+from aiatrack.evaluation.results import read_known_annotations
 from aiatrack.evaluation.submissions import collect_got10k, collect_trackingnet, write_submission
 from aiatrack.evaluation.wording import count_sequences
 
@@ -85,7 +85,7 @@ def submit_text(
     opened = open_benchmark(benchmark, root)
     prefix = opened.description.result_prefix
     annotations = read_known_annotations(opened, partial=partial)
-    for item in find_unannotated(opened, annotations):
+    for item in annotations.problems:
         warnings.warn(f"{item.sequence} is left out: {item.problem}", stacklevel=2)
     frames = {name: len(annotation) for name, annotation in annotations.items()}
     chosen = select_dialect(dialect)

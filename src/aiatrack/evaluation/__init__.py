@@ -20,7 +20,7 @@ from aiatrack.evaluation.explanation import Explanation, RulePart, explain_diffe
 from aiatrack.evaluation.intervals import Interval, PairedDifference, bootstrap_interval, paired_difference
 from aiatrack.evaluation.measurement import FrameTable
 from aiatrack.evaluation.report import Report, build_report, write_report
-from aiatrack.evaluation.results import Results, read_annotations, read_results
+from aiatrack.evaluation.results import BenchmarkAnnotations, Results, read_annotations, read_results
 from aiatrack.evaluation.rules import RULE_SETS, RuleSet, select_rules
 from aiatrack.evaluation.scoring import METRICS, Score, score_frames, score_metric
 from aiatrack.evaluation.submissions import collect_got10k, collect_trackingnet, write_submission
@@ -31,6 +31,7 @@ __all__ = [
     "RULE_SETS",
     "Annotation",
     "Benchmark",
+    "BenchmarkAnnotations",
     "BenchmarkDescription",
     "BenchmarkSequence",
     "Dialect",

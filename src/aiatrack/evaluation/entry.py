@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.attributes import group_by_attribute
 from aiatrack.evaluation.benchmark import Benchmark
 from aiatrack.evaluation.explanation import Explanation
 from aiatrack.evaluation.intervals import bootstrap_interval
 from aiatrack.evaluation.measurement import FrameTable
-from aiatrack.evaluation.results import Results, read_results
+from aiatrack.evaluation.results import BenchmarkAnnotations, Results, read_results
 from aiatrack.evaluation.rules import RuleSet
 from aiatrack.evaluation.scoring import METRICS, Score, score_frames
 
@@ -24,7 +23,7 @@ class Entry:
 
     tracker: str
     benchmark: Benchmark
-    annotations: dict[str, Annotation]
+    annotations: BenchmarkAnnotations
     results: Results
 
     @cached_property
@@ -55,7 +54,7 @@ class Entry:
 def open_entry(
     folder: Path,
     benchmark: Benchmark,
-    annotations: dict[str, Annotation],
+    annotations: BenchmarkAnnotations,
     *,
     tracker: str | None = None,
     partial: bool = False,

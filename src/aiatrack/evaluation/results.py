@@ -1,11 +1,12 @@
 """Result files of one tracker on one benchmark: found, read, checked against the annotation."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import Benchmark
@@ -20,10 +21,28 @@ _REMEDY = "repair them, or leave these sequences out with --partial (in Python, 
 
 @dataclass(frozen=True)
 class ResultProblem:
-    """Why one sequence's result cannot be scored."""
+    """Why one sequence cannot be scored."""
 
     sequence: str
     problem: str
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkAnnotations(Mapping[str, Annotation]):
+    """Ground truth of a benchmark's sequences by name, and why it is lacking for some."""
+
+    by_name: Mapping[str, Annotation]
+    problems: tuple[ResultProblem, ...] = ()
+    """Sequences that were left out since their annotation is missing or damaged."""
+
+    def __getitem__(self, name: str) -> Annotation:
+        return self.by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_name)
+
+    def __len__(self) -> int:
+        return len(self.by_name)
 
 
 @dataclass(frozen=True)
@@ -46,12 +65,13 @@ class Results:
         return float(len(timed) / timed.sum()) if len(timed) else None
 
 
-def read_annotations(benchmark: Benchmark, *, partial: bool = False) -> dict[str, Annotation]:
+def read_annotations(benchmark: Benchmark, *, partial: bool = False) -> BenchmarkAnnotations:
     """Ground truth of all sequences by name.
 
     Args:
         benchmark: opened.
-        partial: leave out sequences whose annotation is missing or damaged; `find_unannotated` names them.
+        partial: leave out sequences whose annotation is missing or damaged, which
+            `BenchmarkAnnotations.problems` names.
 
     Raises:
         DataError: missing or damaged annotation, named, of any sequence or, if `partial`, of all; or a
@@ -64,7 +84,7 @@ def read_annotations(benchmark: Benchmark, *, partial: bool = False) -> dict[str
     return read_known_annotations(benchmark, partial=partial)
 
 
-def read_known_annotations(benchmark: Benchmark, *, partial: bool = False) -> dict[str, Annotation]:
+def read_known_annotations(benchmark: Benchmark, *, partial: bool = False) -> BenchmarkAnnotations:
     """As `read_annotations`, but of frame 0 alone where a server keeps the rest."""
     annotations: dict[str, Annotation] = {}
     problems = []
@@ -77,19 +97,7 @@ def read_known_annotations(benchmark: Benchmark, *, partial: bool = False) -> di
         raise DataError(
             f"annotation of {benchmark.name}: {_summary(problems, len(benchmark.sequences))}; {_REMEDY}"
         )
-    return annotations
-
-
-def find_unannotated(benchmark: Benchmark, annotations: Mapping[str, Annotation]) -> list[ResultProblem]:
-    """Why the sequences that `read_annotations` left out have no annotation; they are read once more."""
-    problems = []
-    for sequence in benchmark.sequences:
-        if sequence.name not in annotations:
-            try:
-                sequence.read_annotation()
-            except DataError as error:
-                problems.append(ResultProblem(sequence.name, str(error)))
-    return problems
+    return BenchmarkAnnotations(annotations, tuple(problems))
 
 
 def find_result_file(folder: Path, sequence: str, prefix: str = "") -> Path | None:
@@ -105,15 +113,14 @@ def select_results_folder(folder: Path, benchmark: str) -> Path:
 
 
 def read_results(
-    folder: Path, benchmark: Benchmark, annotations: Mapping[str, Annotation], *, partial: bool = False
+    folder: Path, benchmark: Benchmark, annotations: BenchmarkAnnotations, *, partial: bool = False
 ) -> Results:
     """Read a tracker's results, any dialect of delimiter, and check them against the annotation.
 
     Args:
         folder: with one file a sequence; a subfolder called after the benchmark is looked into as well.
         benchmark: whose sequences are wanted.
-        annotations: from `read_annotations`; sequences of the benchmark whose annotation it left out are
-            among `Results.problems`.
+        annotations: from `read_annotations`; its problems are among `Results.problems`.
         partial: score what is sound and leave out the rest, which `Results.problems` names.
 
     Raises:
@@ -127,36 +134,36 @@ def read_results(
         )
     prefix = benchmark.description.result_prefix
     folder = select_results_folder(folder, benchmark.name)
-    results = _read_all(folder, prefix, annotations)
-    if not results.boxes and all(problem.problem == "no result file" for problem in results.problems):
+    paths = {name: find_result_file(folder, name, prefix) for name in annotations}
+    if not any(paths.values()):
         raise DataError(
             f"{folder} holds no result of {benchmark.description.title}{_likely_benchmark(folder)}"
         )
-    unannotated = find_unannotated(benchmark, annotations)
-    results = replace(results, problems=(*unannotated, *results.problems))
+    results = _read_all(paths, annotations)
     if results.problems and not (partial and results.boxes):
-        total = len(annotations) + len(unannotated)
+        total = len(annotations) + len(annotations.problems)
         raise DataError(f"results in {folder}: {_summary(results.problems, total)}; {_REMEDY}")
     return _checked_starts(results, annotations, folder)
 
 
-def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) -> Results:
+def _read_all(paths: Mapping[str, Path | None], annotations: BenchmarkAnnotations) -> Results:
     boxes: dict[str, FloatArray] = {}
     seconds: dict[str, FloatArray] = {}
-    problems: list[ResultProblem] = []
+    problems = list(annotations.problems)
     repeated: list[str] = []
     mistimed: list[str] = []
-    for name, annotation in annotations.items():
-        path = find_result_file(folder, name, prefix)
+    for name, path in paths.items():
+        if path is None:
+            problems.append(ResultProblem(name, "no result file"))
+            continue
+        frames = len(annotations[name])
         try:
-            if path is None:
-                raise DataError("no result file")
-            boxes[name] = read_result_boxes(path, len(annotation))
+            boxes[name] = read_result_boxes(path, frames)
         except DataError as error:
             problems.append(ResultProblem(name, str(error)))
             continue
         try:
-            times = _read_times(path, name, len(annotation))
+            times = _read_times(path, name, frames)
         except DataError:
             # Boxes can be scored without times, but a speed from unsound ones would be wrong.
             mistimed.append(name)
@@ -165,15 +172,18 @@ def _read_all(folder: Path, prefix: str, annotations: Mapping[str, Annotation]) 
                 seconds[name] = times
         if path.name == f"{name}_001.txt" and is_file(path.with_name(f"{name}_002.txt")):
             repeated.append(name)
-    notes = []
+    return Results(boxes, tuple(problems), seconds, tuple(_notes(repeated, mistimed)))
+
+
+def _notes(repeated: Sequence[str], mistimed: Sequence[str]) -> Iterator[str]:
+    """What readers must know of sequences with several runs, and of those with unsound times."""
     if repeated:
-        notes.append(f"{len(repeated)} sequences were run more than once; the first run is scored")
+        yield f"{len(repeated)} sequences were run more than once; the first run is scored"
     if mistimed:
-        notes.append(
+        yield (
             f"times of {len(mistimed)} sequences ({', '.join(mistimed[:_SHOWN])}) are left out of the speed: "
             "a row a frame of 1 or 3 numbers, none negative, was expected"
         )
-    return Results(boxes, tuple(problems), seconds, tuple(notes))
 
 
 def read_result_boxes(path: Path, frames: int) -> FloatArray:
@@ -233,16 +243,15 @@ def _checked_starts(results: Results, annotations: Mapping[str, Annotation], fol
         return results
     names = ", ".join(off[:_SHOWN])
     note = f"{len(off)} sequences start away from their target ({names}); frame 0 is taken as given"
-    return Results(results.boxes, results.problems, results.frame_seconds, (*results.notes, note))
+    return replace(results, notes=(*results.notes, note))
 
 
 def _starts_at_target(box: FloatArray, annotation: Annotation) -> bool:
     truth = annotation.boxes_xywh[0]
-    if not np.isfinite(truth).all():
+    # Without a finite box there is nothing to start from; two boxes of no area have no overlap to go by.
+    if not np.isfinite(truth).all() or np.array_equal(box, truth):
         return True
-    sides = np.minimum(box[:2] + box[2:], truth[:2] + truth[2:]) - np.maximum(box[:2], truth[:2])
-    intersection = float(np.prod(np.maximum(sides, 0)))
-    return intersection >= _LEAST_START_OVERLAP * float(np.prod(box[2:]) + np.prod(truth[2:]) - intersection)
+    return bool(box_iou(xywh_to_xyxy(box), xywh_to_xyxy(truth)) >= _LEAST_START_OVERLAP)
 
 
 def _likely_benchmark(folder: Path) -> str:
@@ -262,8 +271,7 @@ def _likely_benchmark(folder: Path) -> str:
     return f": none of its {len(stems)} files is named after a sequence{hint}"
 
 
-def _summary(problems: Iterable[ResultProblem], total: int) -> str:
-    listed = list(problems)
-    shown = "; ".join(f"{item.sequence}: {item.problem}" for item in listed[:_SHOWN])
-    more = f"; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return f"{len(listed)} of {total} sequences cannot be used ({shown}{more})"
+def _summary(problems: Sequence[ResultProblem], total: int) -> str:
+    shown = "; ".join(f"{item.sequence}: {item.problem}" for item in problems[:_SHOWN])
+    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    return f"{len(problems)} of {total} sequences cannot be used ({shown}{more})"

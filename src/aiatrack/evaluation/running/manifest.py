@@ -18,13 +18,16 @@ _CLOCKS = ("with_decoding", "without_decoding", "tracking")
 class Manifest:
     """`manifest.json` of one folder; the whole file is replaced at every change.
 
+    While a session lasts, it holds identity, sessions and failures. What grows with the sequences, their
+    records and totals, is written once, at the end: `records` keeps each of them safe until then.
+
     Args:
         path: of the file.
         identity: all that decides the results, as plain data.
 
     Raises:
         SettingsError: the file was made with another identity.
-        DataError: it is damaged.
+        DataError: it is damaged or cannot be read.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
@@ -42,14 +45,15 @@ class Manifest:
         """Number of the present session, from 0."""
         return len(self._sessions) - 1
 
-    def begin_session(self, *, jobs: int, records: Mapping[str, Any]) -> None:
+    def begin_session(self, *, jobs: int, records: Mapping[str, Any], failed: Mapping[str, str]) -> None:
         """Note that another call works on the folder.
 
         Args:
             jobs: how many workers run at once, which decides nothing.
             records: of the sequences that earlier calls finished.
+            failed: why, by name of the sequences that cannot be run.
         """
-        self._records = dict(records)
+        self._records, self._failed = dict(records), dict(failed)
         session = {
             "started": now(),
             "jobs": jobs,
@@ -60,23 +64,24 @@ class Manifest:
         self._write()
 
     def add_record(self, name: str, record: Any) -> None:
-        """Note that a sequence is done."""
+        """Remember for the end of the session that a sequence is done."""
         self._records[name] = record
-        self._failed.pop(name, None)
-        self._write()
 
     def add_failure(self, name: str, reason: str) -> None:
         """Note that a sequence was given up in this session."""
         self._failed[name] = reason
         self._write()
 
-    def _write(self) -> None:
+    def end_session(self) -> None:
+        """Write the records of all sequences that are done, and their totals."""
+        self._write(totals=_total(self._records.values()), sequences=dict(sorted(self._records.items())))
+
+    def _write(self, **at_the_end: Any) -> None:
         content = {
             "identity": self._identity,
-            "totals": _total(self._records.values()),
-            "failed": dict(sorted(self._failed.items())),
             "sessions": self._sessions,
-            "sequences": dict(sorted(self._records.items())),
+            "failed": dict(sorted(self._failed.items())),
+            **at_the_end,
         }
         write_text(self._path, json.dumps(content, indent=1) + "\n")
 
@@ -87,9 +92,18 @@ def now() -> str:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
+    """Identity and sessions.
+
+    Raises:
+        DataError: the file is damaged or cannot be read.
+    """
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {key: manifest[key] for key in ("identity", "sessions")}
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror}; give another folder for the results"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error}): give another folder for the results") from error
 

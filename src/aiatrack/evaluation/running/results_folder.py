@@ -64,7 +64,7 @@ class ResultsFolder:
 
         Raises:
             SettingsError: made with another identity, or results without a manifest lie here.
-            DataError: it is damaged.
+            DataError: it is damaged or cannot be read.
         """
         path = self.path / "manifest.json"
         if not is_file(path) and any(self.path.glob("*.txt")):

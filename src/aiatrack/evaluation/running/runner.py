@@ -17,8 +17,8 @@ from aiatrack.evaluation.running.sequence_run import SequenceTask, build_task
 from aiatrack.evaluation.running.tracker import TrackerFactory
 
 
-class Observer(Protocol):
-    """Is told how an evaluation goes."""
+class Observer:
+    """Told how an evaluation goes. Does nothing; subclass what you need."""
 
     def planned(self, sequences: int, frames: int, *, sequences_done: int, frames_done: int) -> None:
         """How much there is to do in all, and how much of it earlier calls have done."""
@@ -132,11 +132,16 @@ def run_tracker(
     results = ResultsFolder(folder)
     with results.lock_for_runner():
         manifest = results.open_manifest(identity)
-        evaluation = _Evaluation(results, manifest, observer or _Silent(), retries)
+        evaluation = _Evaluation(results, manifest, observer or Observer(), retries)
         evaluation.plan(benchmark)
         with pool(factory, results) as workers:
-            manifest.begin_session(jobs=workers.size, records=results.read_records())
-            evaluation.run(workers)
+            records = results.read_records()
+            manifest.begin_session(jobs=workers.size, records=records, failed=evaluation.failed)
+            try:
+                evaluation.run(workers)
+            finally:
+                # After Ctrl-C too: what is done is done.
+                manifest.end_session()
     return Outcome(tuple(sorted(evaluation.done)), tuple(evaluation.resumed), evaluation.failed)
 
 
@@ -201,8 +206,6 @@ class _Evaluation:
 
     def run(self, workers: Workers) -> None:
         """Give out sequences until none is left."""
-        for name, reason in self.failed.items():
-            self.manifest.add_failure(name, reason)
         while self.waiting or self.running:
             while self.waiting and workers.has_room:
                 self._give_out(self.waiting.popleft(), workers)
@@ -237,22 +240,3 @@ class _Evaluation:
             return
         self.failed[event.sequence] = event.reason
         self.manifest.add_failure(event.sequence, event.reason)
-
-
-class _Silent:
-    """An observer that keeps what it is told to itself."""
-
-    def planned(self, sequences: int, frames: int, *, sequences_done: int, frames_done: int) -> None:
-        pass
-
-    def began(self, worker: int, sequence: str, frames: int) -> None:
-        pass
-
-    def advanced(self, worker: int, frames: int) -> None:
-        pass
-
-    def finished(self, worker: int, sequence: str) -> None:
-        pass
-
-    def crashed(self, worker: int | None, sequence: str, reason: str, *, again: bool) -> None:
-        pass
