@@ -11,8 +11,9 @@ import pytest
 
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import Benchmark, check_benchmark, open_benchmark
-from aiatrack.evaluation.layouts import mot
+from aiatrack.evaluation.layouts import davis, mot
 from aiatrack.evaluation.running.sequence_run import build_task
+from aiatrack.mask_files import read_voc_mask
 
 
 def put(path: Path, text: str = "") -> Path:
@@ -237,3 +238,27 @@ def test_davis_reads_grey_levels_of_16_bits_under_any_letters(
 def test_davis_names_a_mask_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match=r"cannot read mask .*00000\.png: a PNG image was expected"):
         put_mask(tmp_path, content)
+
+
+def test_davis_reads_a_mask_once_for_all_objects_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.zeros((20, 30), np.uint8)
+    values[2:6, 3:10], values[10:12, 20:22], values[0, 0] = 1, 2, 255
+    first, second = put_mask(tmp_path, cv2.imencode(".png", values)[1].tobytes()).sequences
+    read: list[Path] = []
+
+    def count(path: Path) -> np.ndarray | None:
+        read.append(path)
+        return read_voc_mask(path)
+
+    monkeypatch.setattr(davis, "read_voc_mask", count)
+    first.read_annotation().boxes_xywh[:] = 0
+    assert first.read_annotation().boxes_xywh.tolist() == [[3, 2, 7, 4]], "no reader spoils it for others"
+    assert second.read_annotation().boxes_xywh.tolist() == [[20, 10, 2, 2]]
+    assert len(read) == 1
+    values[values == 2] = 0
+    changed = read[0].stat().st_mtime_ns + 10**9
+    cv2.imwrite(str(read[0]), values)
+    os.utime(read[0], ns=(changed, changed))
+    assert not second.read_annotation().visible.any()

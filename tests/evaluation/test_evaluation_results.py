@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiatrack.errors import DataError
-from aiatrack.evaluation.benchmark import open_benchmark
+from aiatrack.evaluation.benchmark import BenchmarkSequence, open_benchmark
 from aiatrack.evaluation.entry import open_entry, tabulate_entry
 from aiatrack.evaluation.results import Results, read_annotations, read_results
 from aiatrack.evaluation.rules import RULE_SETS
@@ -187,6 +187,36 @@ def test_a_damaged_annotation_is_named(otb_like):
     (root / "cat" / "groundtruth.txt").write_text("1,2,3\n")
     with pytest.raises(DataError, match=r"annotation of folders: 1 of 3 sequences cannot be used .cat"):
         read(root, results)
+
+
+def test_a_partial_reading_says_once_why_annotation_is_lacking(otb_like, monkeypatch: pytest.MonkeyPatch):
+    root, results = otb_like()
+    (root / "cat" / "groundtruth.txt").write_text("1,2,3\n")
+    benchmark = open_benchmark("folders", root)
+    annotations = read_annotations(benchmark, partial=True)
+    assert sorted(annotations) == ["bird", "dog"]
+    assert [problem.sequence for problem in annotations.problems] == ["cat"]
+    monkeypatch.setattr(BenchmarkSequence, "read_annotation", lambda _: pytest.fail("read once more"))
+    found = read_results(results, benchmark, annotations, partial=True)
+    assert found.problems == annotations.problems
+    with pytest.raises(DataError, match=r"1 of 3 sequences cannot be used .cat"):
+        read_results(results, benchmark, annotations)
+
+
+@pytest.mark.parametrize(
+    ("truth", "box", "noted"),
+    [
+        ("20,30,40,50", "20,30,40,25", False),  # an overlap of exactly one half
+        ("20,30,40,50", "20,30,40,24.9", True),
+        ("20,30,0,0", "20,30,0,0", False),
+        ("nan,nan,nan,nan", "1,2,3,4", False),
+    ],
+)
+def test_a_result_starts_at_its_target_if_half_of_it_overlaps(otb_like, truth: str, box: str, noted: bool):
+    root, results = otb_like()
+    for path, row in ((root / "cat" / "groundtruth.txt", truth), (results / "cat.txt", box)):
+        path.write_text("".join([f"{row}\n", *lines(path)[1:]]))
+    assert bool(read(root, results).notes) is noted
 
 
 def test_prefixes_subfolders_and_numbered_runs_are_found(otb_like):

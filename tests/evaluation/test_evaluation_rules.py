@@ -10,6 +10,7 @@ from aiatrack.evaluation.annotation import build_annotation
 from aiatrack.evaluation.measurement import FrameTable
 from aiatrack.evaluation.rules import RULE_FIELDS, RULE_SETS, AbsentErrors, Rounding, RuleSet, select_rules
 from aiatrack.evaluation.scoring import METRICS, score_frames, score_metric
+from aiatrack.evaluation.wording import METRIC_COLUMNS, METRIC_TITLES
 
 NAN = float("nan")
 BOX = (10.0, 10.0, 10.0, 10.0)
@@ -256,3 +257,19 @@ def test_frames_that_never_reach_the_scorer_are_no_hits_even_under_the_flag(make
     score = score_frames(table, select_rules("pysot", AbsentErrors.BOTH))
     assert score.overall("precision") == 1.0
     assert score_frames(table, select_rules("pysot")).overall("precision") == 0.5
+
+
+def test_a_subset_is_chosen_by_flags_or_by_positions_in_any_order(make_table):
+    boxes = {name: np.array([[1.0, 1, 4, 4]] * 3) + index for index, name in enumerate("abc")}
+    truth = {name: build_annotation(np.array([[1.0, 1, 4, 4]] * 3)) for name in "abc"}
+    score = score_frames(make_table(boxes, truth), RULE_SETS["aiatrack"])
+    by_flags = score.subset(np.array([True, False, True]))
+    by_positions = score.subset(np.array([2, 0]))
+    assert (by_flags.sequence_names, by_positions.sequence_names) == (("a", "c"), ("c", "a"))
+    for metric in METRICS:
+        np.testing.assert_array_equal(by_positions.values[metric], by_flags.values[metric][::-1])
+    np.testing.assert_array_equal(by_positions.success_curves, by_flags.success_curves[::-1])
+
+
+def test_every_metric_has_its_titles():
+    assert tuple(METRIC_TITLES) == tuple(METRIC_COLUMNS) == METRICS

@@ -19,7 +19,6 @@ from aiatrack.evaluation.dialects import DIALECTS
 from aiatrack.evaluation.entry import open_entry
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.running import LocalPool, Observer, Outcome, manifest, parse_tracker, run_tracker
-from aiatrack.evaluation.running.manifest import Manifest
 from aiatrack.evaluation.running.results_folder import ResultsFolder
 
 HERE = Path(__file__).parent
@@ -155,7 +154,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_of_ours(
 
     monkeypatch.setattr(Path, "read_text", fail)
     with pytest.raises(DataError, match=r"cannot read .*manifest\.json: Permission denied; give another"):
-        Manifest(tmp_path / "out" / "manifest.json", {})
+        manifest.Manifest(tmp_path / "out" / "manifest.json", {})
 
 
 def test_the_scorer_reads_what_the_runner_writes(run: Run, tmp_path: Path) -> None:

@@ -60,5 +60,6 @@ def test_a_target_lost_under_suspicion_is_searched_for_on_from_there(watch_scrip
     assert [result.state for result in results[-2:]] == [LOST, LOST]
     widths = [[window.side for window in windows[1:]] for windows in network.windows[7:]]
     growing, tiles = widths[:2], widths[2:]
-    assert [len(sides) for sides in growing] == [1, 1]
-    assert all(sides == tiles[0] and len(sides) > 1 for sides in tiles), "no narrow search once more"
+    assert growing == [[48], [58]], "of a normal region's 40, 1.2 and 1.2 x 1.2 times"
+    # Wide tiles are 1.5 times as wide; close ones, as wide, are searched once it is lost.
+    assert tiles == [*[[60, 60, 60]] * 3, [60, 60, 40]], "no narrow search once more"

@@ -6,32 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from aiatrack.cli.results_options import Partial
-from aiatrack.cli.terminal import print_line
+from aiatrack.cli.terminal import console, print_line
 from aiatrack.cli.tracker_names import name_trackers
 from aiatrack.errors import SettingsError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry, tabulate_entry
 from aiatrack.evaluation.explanation import Explanation, explain_difference
-from aiatrack.evaluation.intervals import bootstrap_interval
+from aiatrack.evaluation.intervals import bootstrap_interval, write_interval
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.rules import RULE_SETS, AbsentErrors, RuleSet, select_rules
 from aiatrack.evaluation.scoring import METRICS, Score
-from aiatrack.evaluation.wording import count_sequences
-
-_TITLES = {
-    "success_auc": "success",
-    "precision": "precision",
-    "normalised_precision": "normalised precision",
-    "average_overlap": "mean overlap",
-    "success_at_50": "success at 0.5",
-    "success_at_75": "success at 0.75",
-}
-_SHORT_TITLES = ("AUC", "P", "P_norm", "AO", "SR 0.5", "SR 0.75")
+from aiatrack.evaluation.wording import METRIC_COLUMNS, METRIC_TITLES, count_sequences, write_points
 
 
 class AbsentHits(str, Enum):
@@ -127,22 +116,20 @@ def _overall(scored: Score) -> dict[str, float]:
 
 
 def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
-    console = Console()
     count = count_sequences(len(scored.sequence_names))
     title = f"{entry.tracker} on {entry.benchmark.description.title}, {count}"
     table = Table("", "score", "95 % interval", title=Text(title))
-    for metric, words in _TITLES.items():
-        interval = bootstrap_interval(scored, metric)
-        span = "" if interval is None else f"{_points(interval.low)} - {_points(interval.high)}"
-        table.add_row(words, _points(scored.overall(metric)), span)
+    for metric, words in METRIC_TITLES.items():
+        interval = write_interval(bootstrap_interval(scored, metric))
+        table.add_row(words, write_points(scored.overall(metric)), interval)
     classes = entry.object_classes()
     if classes is not None:
-        table.add_row("mean overlap, classes balanced", _points(scored.class_balanced(classes)), "")
+        table.add_row("mean overlap, classes balanced", write_points(scored.class_balanced(classes)), "")
     console.print(table)
-    _print_rules(console, scored)
-    _print_parts(console, entry, scored)
+    _print_rules(scored)
+    _print_parts(entry, scored)
     if per_sequence:
-        _print_sequences(console, scored)
+        _print_sequences(scored)
     for note in (*entry.results.notes, *scored.notes):
         console.print("[yellow]note:[/yellow]", Text(note))
     if entry.results.problems:
@@ -151,43 +138,43 @@ def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
             print_line(f"- {item.sequence}: {item.problem}")
 
 
-def _print_rules(console: Console, scored: Score) -> None:
+def _print_rules(scored: Score) -> None:
     console.print(f"rules: [bold]{scored.rules.name}[/bold] ({scored.rules.source})")
     words = [f"{name.replace('_', ' ')}: {rule}" for name, rule in scored.rules.describe().items()]
     console.print("; ".join(words), style="dim", highlight=False)
 
 
-def _print_parts(console: Console, entry: Entry, scored: Score) -> None:
+def _print_parts(entry: Entry, scored: Score) -> None:
     parts = entry.score_attributes(scored)
     if not parts:
         return
     table = Table("challenge", "sequences", "success")
     for attribute, part in parts.items():
-        table.add_row(Text(attribute), str(len(part.sequence_names)), _points(part.overall()))
+        table.add_row(Text(attribute), str(len(part.sequence_names)), write_points(part.overall()))
     console.print(table)
 
 
-def _print_sequences(console: Console, scored: Score) -> None:
-    table = Table("sequence", *_SHORT_TITLES)
+def _print_sequences(scored: Score) -> None:
+    table = Table("sequence", *METRIC_COLUMNS.values())
     for index, name in enumerate(scored.sequence_names):
-        table.add_row(Text(name), *(_points(float(scored.values[metric][index])) for metric in _TITLES))
+        table.add_row(
+            Text(name), *(write_points(float(scored.values[metric][index])) for metric in METRIC_COLUMNS)
+        )
     console.print(table)
 
 
 def _print_rule_sets(scores: list[Score]) -> None:
-    console = Console()
-    table = Table("rules", *_SHORT_TITLES, title="the same boxes by every rule set")
+    table = Table("rules", *METRIC_COLUMNS.values(), title="the same boxes by every rule set")
     table.columns[0].no_wrap = True
     for scored in scores:
-        table.add_row(scored.rules.name, *(_points(scored.overall(metric)) for metric in _TITLES))
+        table.add_row(scored.rules.name, *(write_points(scored.overall(metric)) for metric in METRIC_COLUMNS))
     console.print(table)
 
 
 def _print_explanation(explanation: Explanation) -> None:
-    console = Console()
     title = (
-        f"{_TITLES[explanation.metric]}: {explanation.first} {_points(explanation.before)} -> "
-        f"{explanation.second} {_points(explanation.after)}"
+        f"{METRIC_TITLES[explanation.metric]}: {explanation.first} {write_points(explanation.before)} -> "
+        f"{explanation.second} {write_points(explanation.after)}"
     )
     caption = "each rule's effect, averaged over every order in which the rules could be changed"
     table = Table("rule", "before", "after", "points", title=title, caption=caption, show_footer=True)
@@ -196,7 +183,3 @@ def _print_explanation(explanation: Explanation) -> None:
     for part in explanation.parts:
         table.add_row(part.rule.replace("_", " "), part.before, part.after, f"{100 * part.difference:+.3f}")
     console.print(table)
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:.2f}"

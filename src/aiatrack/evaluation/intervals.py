@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.scoring import Score
+from aiatrack.evaluation.wording import write_points
 
 RESAMPLES = 2000
 """Bootstrap samples drawn by default."""
@@ -104,19 +104,14 @@ def paired_difference(
     return PairedDifference(difference, _percentiles(samples, level), p_value)
 
 
+def write_interval(interval: Interval | None) -> str:
+    """An interval of shares as tables show it, in points of a hundred; empty without one."""
+    return "" if interval is None else f"{write_points(interval.low)} - {write_points(interval.high)}"
+
+
 def _ordered(score: Score, names: list[str]) -> Score:
     position = {name: index for index, name in enumerate(score.sequence_names)}
-    order: npt.NDArray[np.int64] = np.array([position[name] for name in names])
-    return Score(
-        score.rules,
-        tuple(names),
-        {metric: values[order] for metric, values in score.values.items()},
-        score.weights[order],
-        score.success_curves[order],
-        score.precision_curves[order],
-        score.normalised_precision_curves[order],
-        score.notes,
-    )
+    return score.subset(np.array([position[name] for name in names]))
 
 
 def _draw(sequences: int, resamples: int, seed: int) -> FloatArray:

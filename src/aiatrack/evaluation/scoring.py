@@ -3,16 +3,15 @@
 Letters: N frames of all sequences, S sequences, K thresholds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import BoolArray, FloatArray
-from aiatrack.evaluation.measurement import FrameTable
+from aiatrack.evaluation.measurement import FrameTable, IntArray
 from aiatrack.evaluation.rules import (
     AbsentErrors,
     Curve,
@@ -75,17 +74,20 @@ class Score:
             groups.setdefault(classes[name], []).append(float(value))
         return float(np.mean([np.mean(values) for values in groups.values()]))
 
-    def subset(self, keep: BoolArray) -> "Score":
-        """The same score for some of the sequences, `keep` `(S,)`; at least one."""
-        return Score(
-            self.rules,
-            tuple(name for name, kept in zip(self.sequence_names, keep, strict=True) if kept),
-            {metric: values[keep] for metric, values in self.values.items()},
-            self.weights[keep],
-            self.success_curves[keep],
-            self.precision_curves[keep],
-            self.normalised_precision_curves[keep],
-            self.notes,
+    def subset(self, selection: BoolArray | IntArray) -> "Score":
+        """The same score for some of the sequences, at least one.
+
+        Args:
+            selection: `(S,)`, which to keep; or their positions, in the order wanted.
+        """
+        return replace(
+            self,
+            sequence_names=tuple(self.sequence_names[i] for i in np.arange(len(self.weights))[selection]),
+            values={metric: values[selection] for metric, values in self.values.items()},
+            weights=self.weights[selection],
+            success_curves=self.success_curves[selection],
+            precision_curves=self.precision_curves[selection],
+            normalised_precision_curves=self.normalised_precision_curves[selection],
         )
 
 
@@ -217,7 +219,7 @@ class _Scorer:
         passes = np.where(self.absent, curve.points, passes)
         return self._shares(passes, curve, self.counted | self.absent)[:, ::-1]
 
-    def _shares(self, passes: npt.NDArray[np.int64], curve: Curve, frames: BoolArray) -> FloatArray:
+    def _shares(self, passes: IntArray, curve: Curve, frames: BoolArray) -> FloatArray:
         """`(S, K)`: share of frames that pass at least 1, 2, ... K thresholds."""
         width = curve.points + 1
         sequences = len(self.denominator)

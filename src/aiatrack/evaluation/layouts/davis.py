@@ -1,5 +1,7 @@
 """DAVIS: indexed masks as annotation; every object of a film is a sequence of its own."""
 
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import DataError
-from aiatrack.evaluation.annotation import Annotation, build_annotation
+from aiatrack.evaluation.annotation import Annotation, FloatArray, build_annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription
-from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images
+from aiatrack.evaluation.layouts.layout import check_name, list_folders, list_images, time_of_change
 from aiatrack.mask_files import read_voc_mask
 from aiatrack.number_files import read_text
 from aiatrack.paths import is_file
 
-_ABSENT = (np.nan,) * 4
+_UNJUDGED = 255
+"""Marks pixels that are not judged; objects have lower numbers."""
 
 
 class DavisLayout:
@@ -39,9 +42,7 @@ class DavisLayout:
             masks = list_images(annotations / name)
             if not masks:
                 raise DataError(f"{annotations / name} holds no masks: PNG files, one a frame, were expected")
-            for target in np.unique(_read_mask(masks[0])):
-                if 0 < target < 255:  # 255 marks pixels that are not judged
-                    entries.append(_describe(name, int(target)))
+            entries += [_describe(name, target) for target in _list_objects(_read_mask(masks[0]))]
         return tuple(entries)
 
     def frame_paths(self, root: Path, sequence: SequenceDescription) -> tuple[Path, ...]:
@@ -54,12 +55,37 @@ class DavisLayout:
 
     def read_annotation(self, root: Path, sequence: SequenceDescription) -> Annotation:
         """See `Layout`. A frame whose mask lacks the object is absent."""
-        masks = [_read_mask(path) for path in list_images(self.annotation_path(root, sequence))]
+        folder = self.annotation_path(root, sequence)
+        masks = list_images(folder)
         if not masks:
-            raise DataError(f"{self.annotation_path(root, sequence)} holds no masks: PNG files were expected")
-        boxes = np.array([_mask_box(mask == sequence.target) for mask in masks])
-        height, width = masks[0].shape
-        return build_annotation(boxes, image_size=(width, height), origin=sequence.name)
+            raise DataError(f"{folder} holds no masks: PNG files were expected")
+        film = _read_film(masks, tuple(map(time_of_change, masks)))
+        boxes = film.boxes_xywh[sequence.target].copy()
+        return build_annotation(boxes, image_size=film.image_size, origin=sequence.name)
+
+
+@dataclass(frozen=True)
+class _Film:
+    """What the masks of a film say of all its objects."""
+
+    boxes_xywh: FloatArray
+    """`(255, T, 4)` px, by the number of the object; NaN where it is absent."""
+    image_size: tuple[int, int]
+    """Width and height, px."""
+
+
+@lru_cache(maxsize=4)
+def _read_film(masks: tuple[Path, ...], _modified: tuple[int, ...]) -> _Film:
+    """Boxes of all objects in a single pass, read once for each state of the files; not to be written to."""
+    boxes = np.full((_UNJUDGED, len(masks), 4), np.nan)
+    shapes = []
+    for frame, path in enumerate(masks):
+        mask = _read_mask(path)
+        shapes.append(mask.shape)
+        for target in _list_objects(mask):
+            boxes[target, frame] = _bounding_box(mask == target)
+    height, width = shapes[0]
+    return _Film(boxes, (width, height))
 
 
 def _describe(film: str, target: int) -> SequenceDescription:
@@ -83,9 +109,12 @@ def _read_mask(path: Path) -> npt.NDArray[Any]:
     return mask
 
 
-def _mask_box(mask: npt.NDArray[np.bool_]) -> tuple[float, ...]:
-    rows, columns = np.nonzero(mask)
-    if not len(rows):
-        return _ABSENT
-    box = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
-    return tuple(float(number) for number in box)
+def _list_objects(mask: npt.NDArray[Any]) -> list[int]:
+    """Numbers of the objects in a mask, in rising order."""
+    return [target for target in np.unique(mask).tolist() if 0 < target < _UNJUDGED]
+
+
+def _bounding_box(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the pixels that are set, px; of one at least."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1

@@ -12,7 +12,7 @@ from aiatrack.evaluation.entry import Entry
 from aiatrack.evaluation.intervals import PairedDifference, paired_difference
 from aiatrack.evaluation.rules import RuleSet, select_rules
 from aiatrack.evaluation.scoring import Score
-from aiatrack.evaluation.wording import count_sequences
+from aiatrack.evaluation.wording import count_sequences, write_points
 
 WORST_SEQUENCES = 10
 """How many sequences a report shows pictures of."""
@@ -21,11 +21,6 @@ UNLIKE_SEQUENCES = (
     "off as the best; differences are over the sequences that both have"
 )
 """The note on such a comparison."""
-
-
-def write_points(share: float) -> str:
-    """A share in [0, 1] as tables show it, in points of a hundred with two decimals."""
-    return f"{100 * share:.2f}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from html import escape
 
 from aiatrack.evaluation.report.charts import Line, colour_of, draw_bars, draw_curves, number_trackers
-from aiatrack.evaluation.report.comparison import Comparison, Report, write_points
+from aiatrack.evaluation.report.comparison import Comparison, Report
 from aiatrack.evaluation.report.film_strips import build_film_strip
 from aiatrack.evaluation.report.tables import (
     ReportTable,
@@ -12,6 +12,7 @@ from aiatrack.evaluation.report.tables import (
     tabulate_scores,
 )
 from aiatrack.evaluation.scoring import curve_thresholds
+from aiatrack.evaluation.wording import write_points
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --soft: #8881; --text: #1b1f24; --page: #fff; --dim: #667; }

@@ -5,18 +5,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiatrack.evaluation.intervals import Interval, bootstrap_interval
-from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES, Comparison, Report, write_points
-
-METRIC_COLUMNS = {
-    "success_auc": "AUC",
-    "precision": "P",
-    "normalised_precision": "P_norm",
-    "average_overlap": "AO",
-    "success_at_50": "SR 0.5",
-    "success_at_75": "SR 0.75",
-}
-"""Short column titles by metric."""
+from aiatrack.evaluation.intervals import bootstrap_interval, write_interval
+from aiatrack.evaluation.report.comparison import UNLIKE_SEQUENCES, Comparison, Report
+from aiatrack.evaluation.wording import METRIC_COLUMNS, write_points
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ def tabulate_scores(comparison: Comparison) -> ReportTable:
             (
                 entry.tracker,
                 *(write_points(score.overall(metric)) for metric in METRIC_COLUMNS),
-                _span(bootstrap_interval(score)),
+                write_interval(bootstrap_interval(score)),
                 str(len(score.sequence_names)),
                 "" if speed is None else f"{speed:.1f}",
             )
@@ -55,10 +46,6 @@ def tabulate_scores(comparison: Comparison) -> ReportTable:
     columns = enumerate(("success_auc", *METRIC_COLUMNS))
     best = frozenset((row, column) for column, metric in columns for row in comparison.best(metric))
     return ReportTable(title, header, tuple(rows), best, tuple(comparison.notes))
-
-
-def _span(interval: Interval | None) -> str:
-    return "" if interval is None else f"{write_points(interval.low)} - {write_points(interval.high)}"
 
 
 def tabulate_differences(comparison: Comparison) -> ReportTable:
