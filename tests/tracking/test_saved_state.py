@@ -97,6 +97,21 @@ def test_a_state_of_another_version_is_refused():
         MultiTracker(build(), settings()).resume(newer)
 
 
+def test_a_state_that_lacks_what_is_kept_since_is_refused():
+    older = pickle.loads(pickle.dumps(MultiTracker(build(), settings()).state()))  # noqa: S301 our own bytes
+    object.__delattr__(older, "calibration")
+    for tracker in (MultiTracker(build(), settings()), Tracker(build(), settings())):
+        with pytest.raises(TrackingError, match=r"earlier version .* lacks calibration"):
+            tracker.resume(older)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "calibration"])
+def test_a_version_without_a_setting_that_decides_nothing_goes_on(name):
+    state = MultiTracker(build(), settings()).state()
+    del state.settings.__dict__[name]
+    assert MultiTracker(build(), settings()).resume(state).ids == []
+
+
 def test_of_a_calibration_the_content_counts(tmp_path):
     own, elsewhere = tmp_path / "own.yaml", tmp_path / "elsewhere" / "own.yaml"
     elsewhere.parent.mkdir()

@@ -202,9 +202,9 @@ class MultiTracker:
             frame_shape,
             frame_index,
             next_id,
-            self._following.fingerprint,
             probe_network(network),
             {id: save_target(target, latest[id], network) for id, target in targets.items()},
+            self._following.fingerprint,
         )
 
     @one_at_a_time
@@ -223,7 +223,7 @@ class MultiTracker:
         """
         check_state(state)
         network = check_saving(self._network)
-        state.check(self.settings, self._color, self._following.fingerprint, probe_network(network))
+        state.check(self.settings, self._color, probe_network(network), self._following.fingerprint)
         saved = state.targets.items()
         targets = {id: restore_target(target, self.settings, network) for id, target in saved}
         latest = {id: target.latest for id, target in saved}

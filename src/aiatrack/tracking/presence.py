@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -37,13 +38,16 @@ class PresenceModel:
             )
         self._calibration = calibration
         self.appearance = Appearance(calibration.projection)
-        coefficients = calibration.model_dump_json(exclude={"origin", "projection"})
-        self.fingerprint = sha256(coefficients.encode() + self.appearance.to_bytes()).hexdigest()
-        """Of the calibration's content, whatever it is called and wherever it lies."""
         self._biases = np.array([weighing.bias for weighing in weighings])
         self._weights = np.array(
             [[weighing.weights.get(name, 0.0) for weighing in weighings] for name in FEATURES]
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the calibration's content, whatever it is called and wherever it lies."""
+        coefficients = self._calibration.model_dump_json(exclude={"origin", "projection"})
+        return sha256(coefficients.encode() + self.appearance.to_bytes()).hexdigest()
 
     def weigh(self, located: LocatedTargets, known: Sequence[Known]) -> npt.NDArray[np.float64]:
         """What one frame says of each of B located targets: `(B, 2)` logits, evidence and recognition.

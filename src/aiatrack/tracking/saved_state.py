@@ -1,6 +1,6 @@
 """A tracker between two frames, as plain arrays and numbers: to be pickled, and to go on from elsewhere."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -64,9 +64,9 @@ class TrackerState:
         frame_shape: of its frames; empty before the first.
         frame_index: of the last frame.
         next_id: for the next target without an id of its own.
-        calibration: fingerprint of what presence is judged by; empty where it is not.
         probe: `(P, C)` what the network makes of a fixed picture: tells weights apart, whatever they run on.
         targets: in the order in which they were added.
+        calibration: fingerprint of what presence is judged by; empty where it is not.
     """
 
     settings: TrackingSettings
@@ -74,12 +74,12 @@ class TrackerState:
     frame_shape: tuple[int, ...]
     frame_index: int
     next_id: int
-    calibration: str
     probe: npt.NDArray[np.float32]
     targets: dict[TargetId, SavedTarget]
+    calibration: str
 
     def check(
-        self, settings: TrackingSettings, color: Color, calibration: str, probe: npt.NDArray[np.float32]
+        self, settings: TrackingSettings, color: Color, probe: npt.NDArray[np.float32], calibration: str
     ) -> None:
         """Make sure that a tracker can go on from here.
 
@@ -92,9 +92,12 @@ class TrackerState:
             raise TrackingError(
                 "the state was saved with other weights: load the model it was saved with, and resume there"
             )
-        ours = settings.replace(**{name: getattr(self.settings, name) for name in _ANSWERS_NOTHING})
-        differences = list_differences(dict(self.settings), dict(ours), absent=_Absent())
-        changed = [f"{name}={saved!r} not {ours!r}" for name, saved, ours in differences]
+        differences = list_differences(dict(self.settings), dict(settings), absent=_Absent())
+        changed = [
+            f"{name}={saved!r} not {ours!r}"
+            for name, saved, ours in differences
+            if name not in _ANSWERS_NOTHING
+        ]
         if self.calibration != calibration:
             changed.append("another calibration of presence")
         if self.color != color:
@@ -122,10 +125,17 @@ def check_state(state: object) -> None:
     """Make sure that something is a tracker's state.
 
     Raises:
-        TrackingError: it is not.
+        TrackingError: it is not, or comes from a version of this package that kept less.
     """
     if not isinstance(state, TrackerState):
         raise TrackingError(f"a tracker resumes what `state()` returned; got {type(state).__name__}")
+    # Pickled, a state is its values in order: what an earlier version did not have is not there.
+    lacking = [field.name for field in fields(state) if not hasattr(state, field.name)]
+    if lacking:
+        raise TrackingError(
+            f"the state was saved by an earlier version of this package (it lacks {', '.join(lacking)}): "
+            "resume it there, or mark the targets anew"
+        )
 
 
 def probe_network(network: Network) -> npt.NDArray[np.float32]:
