@@ -280,6 +280,15 @@ def test_while_something_is_followed_close_tiles_are_not_searched():
     assert sides == [{180}, {120, 180}]
 
 
+def test_wide_tiles_of_the_normal_size_are_not_searched_twice():
+    settings = TrackingSettings(search_factor=4.0, search_budget=4, search_growth_steps=0, tile_growth=1.0)
+    box = np.array([300.0, 200.0, 30.0, 30.0])
+    watch = Watch(box, box, np.ones(2), 2.0, 0.0, LOST)
+    for _ in range(3):
+        tiles = search_windows(watch, (480, 640, 3), settings, SIZE)[1:]
+        assert len({(tile.left, tile.top) for tile in tiles}) == 3
+
+
 def test_with_a_budget_for_one_tile_wide_ones_are_searched():
     settings = TrackingSettings(search_factor=4.0, search_budget=2, search_growth_steps=0)
     box = np.array([300.0, 200.0, 30.0, 30.0])

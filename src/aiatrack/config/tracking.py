@@ -53,8 +53,8 @@ class TrackingSettings(FrozenSettings):
     """Regions that are looked at for a lost target in one frame at most; one that is followed takes one, or,
     while it is suspected, at most one more than a lost one."""
     tile_growth: float = Field(1.5, ge=0.5, le=4)
-    """Side of a wide tile over that of the normal search region: larger ones are fewer, and less exact. Tiles
-    of the normal size are searched beside them."""
+    """Side of a wide tile over that of the normal search region: larger ones are fewer, and less exact. For
+    a target that is lost, tiles of the normal size are searched beside them."""
     min_presence_to_recover: float = Field(0.6, ge=0, le=1)
     """Probability from which a lost target counts as seen where it would have been followed to."""
     min_presence_of_candidate: float = Field(0.01, ge=0, le=1)

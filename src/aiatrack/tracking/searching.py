@@ -49,13 +49,14 @@ def _next_tiles(
     """At most so many: a half of them wide, or as many as leave no look unused.
 
     For a target that is followed under suspicion all are wide: the more looks, the likelier it is that it is
-    left for another thing.
+    left for another thing. Where wide tiles are of the normal size, close ones would be the same.
     """
     wide, close = (
         tile_frame(watch.believed_xywh, frame_shape, settings, growth)
         for growth in (settings.tile_growth, 1.0)
     )
-    close_count = 0 if watch.is_followed else min(len(close), max(count // 2, count - len(wide)))
+    has_close = settings.tile_growth != 1 and not watch.is_followed
+    close_count = min(len(close), max(count // 2, count - len(wide))) if has_close else 0
     counts = min(len(wide), count - close_count), close_count
     chosen = [
         tiles[(first + step) % len(tiles)]
