@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
+LARGEST_PX = 1e9
+"""Beyond it, a number of pixels is taken for a slip of the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Track:

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiatrack.data.annotations import Annotations
+from aiatrack.data.annotations import LARGEST_PX, Annotations
 from aiatrack.data.index import SourceIndex
-
-_LARGEST_PX = 1e9
 
 
 def read_declared_sizes(rows: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64] | None:
@@ -22,7 +20,7 @@ def read_declared_sizes(rows: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]
 def _declared_size(row: dict[str, Any]) -> tuple[int, int]:
     """Width and height, px; 0 where they are not whole numbers that an image can have."""
     sides = row.get("width"), row.get("height")
-    width, height = (side if isinstance(side, int) and 0 < side < _LARGEST_PX else 0 for side in sides)
+    width, height = (side if isinstance(side, int) and 0 < side < LARGEST_PX else 0 for side in sides)
     return width, height
 
 

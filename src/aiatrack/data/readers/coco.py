@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.annotations import LARGEST_PX, Annotations, Clip, Track
 from aiatrack.data.declared_sizes import read_declared_sizes
 from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
@@ -16,7 +16,6 @@ from aiatrack.paths import is_file, is_folder
 
 _TRACK_KEYS = ("track_id", "instance_id")
 _FRAME_KEYS = ("frame_id", "frame_index")
-_LARGEST_PX = 1e9
 
 
 def read_coco(path: Path, split: str | None = None) -> Annotations:
@@ -72,7 +71,7 @@ def _is_name(value: Any) -> bool:
 
 def _is_box(box: Any) -> bool:
     numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(n, int | float) for n in box)
-    return numbers and all(abs(n) < _LARGEST_PX for n in box) and all(n > 0 for n in box[2:])
+    return numbers and all(abs(n) < LARGEST_PX for n in box) and all(n > 0 for n in box[2:])
 
 
 def _problem_of_second(row: dict[str, Any], first: dict[str, Any], track: Any) -> str:

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aiatrack.data.annotations import Annotations, Clip, Track
+from aiatrack.data.annotations import LARGEST_PX, Annotations, Clip, Track
 from aiatrack.data.declared_sizes import read_declared_sizes
 from aiatrack.data.readers.frame_numbers import parse_frame_number
 from aiatrack.errors import DataError
 
 _FIELDS = ("image", "boxes")
-_LARGEST_PX = 1e9
 _NO_NUMBER = "has no frame number, which other frames of its video have; it is left out"
 
 
@@ -100,12 +99,12 @@ def _parse_boxes(boxes: Any) -> npt.NDArray[np.float32]:
         numbers = np.asarray(boxes, dtype=np.float64)
         if numbers.size and numbers.shape[-1:] != (4,):
             raise ValueError(f"got an array of shape {numbers.shape}")
-        if (np.abs(numbers) > _LARGEST_PX).any():
+        if (np.abs(numbers) > LARGEST_PX).any():
             raise ValueError("got a number that no image can hold")
         return numbers.reshape(-1, 4).astype(np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
-            f"boxes must be lists of four numbers x, y, width, height, at most {_LARGEST_PX:g} px"
+            f"boxes must be lists of four numbers x, y, width, height, at most {LARGEST_PX:g} px"
         ) from error
 
 
