@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running_trackers import LENGTHS, LOG, write_benchmark
 
 from aiatrack.evaluation.annotation import Annotation, build_annotation
+from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.measurement import FrameTable
+from aiatrack.evaluation.running import LocalPool, Outcome, parse_tracker, run_tracker
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -53,3 +56,28 @@ def otb_like(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
         return root, results
 
     return write
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(LOG, str(tmp_path / "log"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def run(tmp_path: Path, log: Path) -> Callable[..., Outcome]:
+    """Run a tracker of `running_trackers` over three sequences."""
+    root = write_benchmark(tmp_path / "root", LENGTHS)
+
+    def evaluate(tracker: str = "Drift", folder: str = "out", **options: object) -> Outcome:
+        jobs, threads = options.pop("jobs", 1), options.pop("threads", 1)
+        return run_tracker(
+            parse_tracker(f"python:running_trackers:{tracker}"),
+            open_benchmark("folders", root),
+            tmp_path / folder,
+            pool=LocalPool(jobs, threads),  # type: ignore[arg-type]
+            **options,  # type: ignore[arg-type]
+        )
+
+    return evaluate

@@ -15,6 +15,9 @@ import numpy as np
 LOG = "AIATRACK_TEST_LOG"
 """Environment variable: a file to which trackers append `start N` and `end N`."""
 
+LENGTHS = [4, 6, 5]
+"""Frames of the sequences that the fixture `run` tracks."""
+
 
 def write_benchmark(root: Path, lengths: list[int]) -> Path:
     """Own-folders benchmark of sequences `s0`, `s1`, ... of 32 x 24 frames."""

@@ -11,45 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running_trackers import LOG, write_benchmark
+from running_trackers import LENGTHS, write_benchmark
 
 from aiatrack.errors import DataError, OutputError, SettingsError, TrackingError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.dialects import DIALECTS
 from aiatrack.evaluation.entry import open_entry
 from aiatrack.evaluation.results import read_annotations
-from aiatrack.evaluation.running import LocalPool, Observer, Outcome, manifest, parse_tracker, run_tracker
+from aiatrack.evaluation.running import Observer, Outcome, parse_tracker, run_tracker
 from aiatrack.evaluation.running.results_folder import ResultsFolder
 
 HERE = Path(__file__).parent
-LENGTHS = [4, 6, 5]
 
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(LOG, str(tmp_path / "log"))
-    monkeypatch.syspath_prepend(str(HERE))
-    return tmp_path / "log"
-
-
-@pytest.fixture
-def run(tmp_path: Path, log: Path) -> Run:
-    """Run a tracker of `running_trackers` over three sequences."""
-    root = write_benchmark(tmp_path / "root", LENGTHS)
-
-    def evaluate(tracker: str = "Drift", folder: str = "out", **options: object) -> Outcome:
-        jobs, threads = options.pop("jobs", 1), options.pop("threads", 1)
-        return run_tracker(
-            parse_tracker(f"python:running_trackers:{tracker}"),
-            open_benchmark("folders", root),
-            tmp_path / folder,
-            pool=LocalPool(jobs, threads),  # type: ignore[arg-type]
-            **options,  # type: ignore[arg-type]
-        )
-
-    return evaluate
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -91,70 +65,6 @@ def test_every_sequence_leaves_boxes_times_scores_and_a_record(run: Run, tmp_pat
         assert np.loadtxt(tmp_path / "out" / f"{name}_time.txt").shape == (length,)
         assert np.loadtxt(tmp_path / "out" / f"{name}_score.txt")[0] == 1
     assert (tmp_path / "out" / "s0.txt").read_text().startswith("3.0000,4.0000,8.0000,6.0000\n")
-
-
-def test_the_manifest_says_how_the_results_were_made(run: Run, tmp_path: Path) -> None:
-    run(threads=2)
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    identity, totals = manifest["identity"], manifest["totals"]
-    assert identity["tracker"]["kind"] == "python:running_trackers:Drift"
-    assert len(identity["tracker"]["source_sha256"]) == 64
-    assert (identity["benchmark"], identity["threads_per_worker"], identity["box_decimals"]) == (
-        "folders",
-        2,
-        4,
-    )
-    assert totals["frames"] == sum(LENGTHS)
-    seconds = totals["seconds"]
-    assert seconds["with_decoding"] > seconds["without_decoding"] >= seconds["tracking"] > 0
-    assert manifest["sessions"][0]["versions"]["numpy"] == np.__version__
-    assert manifest["sequences"]["s1"]["frames"] == LENGTHS[1]
-
-
-def test_what_grows_with_the_sequences_is_written_once_at_the_end(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[dict[str, object]] = []
-    write_text = manifest.write_text
-
-    def record(path: Path, text: str) -> None:
-        written.append(json.loads(text))
-        write_text(path, text)
-
-    monkeypatch.setattr(manifest, "write_text", record)
-    run("CrashingOn1", retries=0)
-    assert ["sequences" in content for content in written] == [False, False, True]
-    assert [list(content["failed"]) for content in written] == [[], ["s1"], ["s1"]]  # type: ignore[call-overload]
-    assert written[-1]["totals"]["sequences"] == 2  # type: ignore[index]
-
-
-def test_a_stopped_run_leaves_a_whole_manifest(run: Run, tmp_path: Path) -> None:
-    class Stopper(Observer):
-        def finished(self, worker: int, sequence: str) -> None:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(observer=Stopper())
-    content = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert list(content["sequences"]) == ["s1"]
-    assert content["totals"]["frames"] == LENGTHS[1]
-    run()
-    content = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert list(content["sequences"]) == ["s0", "s1", "s2"]
-    assert len(content["sessions"]) == 2
-
-
-def test_a_manifest_that_cannot_be_read_is_an_error_of_ours(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run()
-
-    def fail(path: Path, **_options: object) -> str:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "read_text", fail)
-    with pytest.raises(DataError, match=r"cannot read .*manifest\.json: Permission denied; give another"):
-        manifest.Manifest(tmp_path / "out" / "manifest.json", {})
 
 
 def test_the_scorer_reads_what_the_runner_writes(run: Run, tmp_path: Path) -> None:
