@@ -90,14 +90,14 @@ def _open(
     tracking: dict[str, Any],
 ) -> tuple[Network, TrackingSettings]:
     """What a tracker is made of; arguments and errors as in `load_tracker`."""
-    changes = _check(model, color, benchmark, tracking)
+    changes = check_tracking(model, color, benchmark, tracking)
     if benchmark is not None:
         precision = benchmark_precision(model, precision)
     settings, network = open_network(model, device, runtime=runtime, precision=precision)
     return network, settings.tracking.replace(**changes)
 
 
-def _check(
+def check_tracking(
     model: str | Path, color: Color, benchmark: str | None, tracking: dict[str, Any]
 ) -> dict[str, Any]:
     """Changes to a model's tracking settings; what is wrong should not wait for the network to load."""
@@ -112,10 +112,15 @@ def _check(
     return changes
 
 
-def _refuse_color(tracking: Mapping[str, Any]) -> None:
+def refuse_color(tracking: Mapping[str, Any]) -> None:
+    """Refuse a channel order where frames are opened here.
+
+    Raises:
+        SettingsError: there is one.
+    """
     if "color" in tracking:
         raise SettingsError(
-            "track and track_many take no color, as films are decoded as RGB: convert frames of your own "
+            "what opens a source takes no color, as films are decoded as RGB: convert frames of your own "
             '(frame[..., ::-1]), or give them to load_tracker(color="bgr")'
         )
 
@@ -171,7 +176,7 @@ def track(
         >>> for result in track("street.mp4", box=(120, 80, 64, 48)):  # doctest: +SKIP
         ...     print(result.frame_index, result.box_xywh)
     """
-    _refuse_color(tracking)
+    refuse_color(tracking)
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
         tracker = load_tracker(
@@ -223,7 +228,7 @@ def track_many(
         >>> for results in track_many("street.mp4", boxes):  # doctest: +SKIP
         ...     print(results["car"].box_xywh, results["dog"].state)
     """
-    _refuse_color(tracking)
+    refuse_color(tracking)
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
         first = next(frames)
         tracker = load_multi_tracker(

@@ -11,6 +11,7 @@ import typer
 
 from aiatrack import __version__
 from aiatrack.cli import benchmarks, data, submit, vot
+from aiatrack.cli.attention import attention
 from aiatrack.cli.bench import bench
 from aiatrack.cli.convert import convert
 from aiatrack.cli.demo import demo
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command(no_args_is_help=True)(track)
+app.command(no_args_is_help=True)(attention)
 app.command()(info)
 app.command()(bench)
 app.command(no_args_is_help=True)(convert)

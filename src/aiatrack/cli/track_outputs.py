@@ -34,12 +34,12 @@ _FLASH_S = 0.5
 """How long a target that was found again is drawn as such; a single frame would not be seen."""
 
 
-def default_output(source: str) -> Path:
-    """Name of the film when none is given: after the film, folder or address, in the current folder."""
+def default_output(source: str, ending: str = "tracked.mp4") -> Path:
+    """Name of an output when none is given: after the film, folder or address, in the current folder."""
     path = Path(_path_of(source) or "/")
     name = path.resolve().name if is_folder(path) else path.stem
     has_name = is_folder(path) or is_file(path) or _is_address(source)
-    return Path(f"{name}.tracked.mp4" if name and has_name else "tracked.mp4")
+    return Path(f"{name}.{ending}" if name and has_name else ending)
 
 
 class Outputs:

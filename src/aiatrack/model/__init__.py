@@ -1,6 +1,7 @@
 """Tensors in, tensors out: backbones, attention, transformer, heads, RoI pooling, weights on disk."""
 
-from aiatrack.model.attention import ProjectedReferences
+from aiatrack.model.attention import AttentionMaps, ProjectedReferences
+from aiatrack.model.attention_log import AttentionLog
 from aiatrack.model.complexity import Complexity, measure_complexity
 from aiatrack.model.heads import CornerPrediction
 from aiatrack.model.network import (
@@ -19,6 +20,8 @@ from aiatrack.model.weights import load_network, load_state, load_weights, save_
 
 __all__ = [
     "AiATrack",
+    "AttentionLog",
+    "AttentionMaps",
     "Complexity",
     "CornerPrediction",
     "Location",

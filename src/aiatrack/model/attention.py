@@ -30,6 +30,15 @@ class ProjectedReferences(NamedTuple):
     """`(B, R, N_k, D)`, inner sine encoding of the keys' places."""
 
 
+class AttentionMaps(NamedTuple):
+    """How much each query token draws from each key, `(B, H, R, N_k, N_q)`, one in all."""
+
+    plain: Tensor
+    """From the correlation map as it is."""
+    refined: Tensor
+    """From the refined one, which is what the network uses."""
+
+
 class CorrelationAttention(nn.Module):
     """`softmax(M + refinement(M)) (V W_v) W_o` with `M = Q K^T / sqrt(d)` per head."""
 
@@ -66,6 +75,13 @@ class CorrelationAttention(nn.Module):
         """
         return self.output(self._attend(self.query(query_tokens), references, multiplicity))  # type: ignore[no-any-return]
 
+    def maps(
+        self, query_tokens: Tensor, references: ProjectedReferences, multiplicity: Tensor | None = None
+    ) -> AttentionMaps:
+        """What `forward` attends to, for people to look at; arguments as there."""
+        vectors = self._correlate(self.query(query_tokens), references)
+        return _maps(vectors, self._refine(vectors, references), multiplicity)
+
     def fold(self) -> None:
         """Write the logits' scale, and what the refinement can, into projections; for inference only."""
         self.logit_scale = fold_scale(self.query, self.logit_scale)
@@ -73,18 +89,22 @@ class CorrelationAttention(nn.Module):
             self.refinement.fold()
 
     def _attend(self, query: Tensor, references: ProjectedReferences, multiplicity: Tensor | None) -> Tensor:
-        head_query = self._split_heads(scaled(query, self.logit_scale)[:, None])  # (B, H, 1, N_q, d)
-        head_key = self._split_heads(references.keys)  # (B, H, R, N_k, d)
-        # One row per key: the correlation vectors that the refinement works on.
-        vectors = head_key @ head_query.transpose(-2, -1)
-        if self.refinement is not None:
-            vectors = vectors + self.refinement(vectors, references.positions)
-        if multiplicity is not None:
-            vectors = vectors + log_multiplicity(multiplicity)[:, None, :, None, None]
-        weights = vectors.flatten(2, 3).softmax(dim=-2)  # (B, H, R N_k, N_q)
+        vectors = self._refine(self._correlate(query, references), references)
+        weights = _weigh(vectors, multiplicity)  # (B, H, R N_k, N_q)
         head_value = self._split_heads(references.values).flatten(2, 3)  # (B, H, R N_k, d)
         found: Tensor = self.dropout(weights).transpose(-2, -1) @ head_value  # (B, H, N_q, d)
         return found.transpose(1, 2).flatten(2)
+
+    def _correlate(self, query: Tensor, references: ProjectedReferences) -> Tensor:
+        """`(B, H, R, N_k, N_q)`, one row per key: the correlation vectors that the refinement works on."""
+        head_query = self._split_heads(scaled(query, self.logit_scale)[:, None])  # (B, H, 1, N_q, d)
+        head_key = self._split_heads(references.keys)  # (B, H, R, N_k, d)
+        return head_key @ head_query.transpose(-2, -1)
+
+    def _refine(self, vectors: Tensor, references: ProjectedReferences) -> Tensor:
+        if self.refinement is None:
+            return vectors
+        return vectors + self.refinement(vectors, references.positions)  # type: ignore[no-any-return]
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
         """`(B, R, N, C)` -> `(B, H, R, N, d)`."""
@@ -117,6 +137,26 @@ class CascadeAttention(CorrelationAttention):
         query = self.second_query(query_tokens + first)
         references = references._replace(values=self.second_value(references.values))
         return first + self.second_output(self._attend(query, references, multiplicity))  # type: ignore[no-any-return]
+
+    def maps(
+        self, query_tokens: Tensor, references: ProjectedReferences, multiplicity: Tensor | None = None
+    ) -> AttentionMaps:
+        """Of the first attention, as plain, and of the second, as refined."""
+        first = self._correlate(self.query(query_tokens), references)
+        found = super().forward(query_tokens, references, multiplicity)
+        second = self._correlate(self.second_query(query_tokens + found), references)
+        return _maps(first, second, multiplicity)
+
+
+def _maps(plain: Tensor, refined: Tensor, multiplicity: Tensor | None) -> AttentionMaps:
+    return AttentionMaps(*(_weigh(part, multiplicity).view(part.shape) for part in (plain, refined)))
+
+
+def _weigh(vectors: Tensor, multiplicity: Tensor | None) -> Tensor:
+    """Softmax over the keys of all references, each counted so many times: `(B, H, R N_k, N_q)`."""
+    if multiplicity is not None:
+        vectors = vectors + log_multiplicity(multiplicity)[:, None, :, None, None]
+    return vectors.flatten(2, 3).softmax(dim=-2)
 
 
 def build_attention(settings: NetworkSettings, *, refined: bool) -> CorrelationAttention:

@@ -52,6 +52,7 @@ _CONTAINERS = {
     ".mov": ("mov", _MP4_OPTIONS),
     ".mkv": ("matroska", {"cluster_time_limit": "1000", "flush_packets": "1"}),
 }
+FILM_ENDINGS = tuple(_CONTAINERS)
 _BT709 = 1
 _LIMITED_RANGE = 1
 
@@ -275,8 +276,8 @@ def open_film(
         SettingsError: the frame rate is no number, or it or the quality is out of range.
     """
     target = expand_home(path)
-    if target.suffix.lower() not in _CONTAINERS:
-        known = ", ".join(_CONTAINERS)
+    if target.suffix.lower() not in FILM_ENDINGS:
+        known = ", ".join(FILM_ENDINGS)
         raise OutputError(f"cannot write a film to {target}: the name must end in {known}")
     if not 0 <= quality <= 51:
         raise SettingsError(f"quality must lie between 0 (lossless) and 51; got {quality}")
