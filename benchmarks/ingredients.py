@@ -1,7 +1,9 @@
 """What each ingredient of training brings: short runs of equal budget, each without one of them.
 
 python benchmarks/ingredients.py PACK SEQUENCES --steps 600 --folder runs/ingredients
+python benchmarks/ingredients.py PACK SEQUENCES --steps 600 --ablations --folder runs/ablations
 
+The second compares the paper's variants of the network instead.
 Each run is judged by the same samples of clips that none is trained on, as they are filmed, and by tracking.
 Runs that are done are not run again; one that was stopped goes on.
 """
@@ -43,6 +45,20 @@ CHANGES: dict[str, list[str]] = {
     "plain attention": ["network.refinement=none"],
     "taught one way": ["loss.both_ways=false"],
 }
+ABLATIONS: dict[str, list[str]] = {
+    "attention in attention": [],
+    "no refinement": ["network.refinement=none"],
+    "a second plain attention": ["network.refinement=cascade"],
+    "convolution of the map": ["network.refinement=convolution"],
+    "without inner positions": ["network.refinement=aia_without_positions"],
+    "in the encoder alone": ["network.refined_attention=encoder"],
+    "in the decoder alone": ["network.refined_attention=decoder"],
+    "target marked by a mask": ["network.marking=mask"],
+    "target not marked": ["network.marking=none"],
+    "references in one branch": ["network.combination=merged"],
+    "long-term reference alone": ["network.combination=long_only"],
+}
+"""The paper's, by its settings; the first is the network as it is."""
 
 AS_FILMED = ["data.clip_share=1", "data.clip_motion=0", "data.pasted_share=0", "data.region_share=0"]
 KEPT_BATCHES = 40
@@ -70,7 +86,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("runs/ingredients"))
-    parser.add_argument("--only", nargs="*", choices=list(CHANGES), help="these runs alone")
+    parser.add_argument("--ablations", action="store_true", help="variants of the network, not of the data")
+    parser.add_argument("--only", nargs="*", choices=[*CHANGES, *ABLATIONS], help="these runs alone")
     parser.add_argument("--set", nargs="*", default=[], help="further settings for all runs: key=value")
     options = parser.parse_args()
     common = [
@@ -83,10 +100,10 @@ def main() -> None:
         kept_samples(load_recipe(options.recipe, [*common, *AS_FILMED])), read_sequences(options.sequences)
     )
     print("| run | IoU, kept clips | success AUC |", "|---|---:|---:|", sep="\n", flush=True)
-    for name in options.only or CHANGES:
-        changes = _without_small_sources(options.pack) if name == "no small sources" else CHANGES[name]
+    changes = {**CHANGES, **ABLATIONS, "no small sources": _without_small_sources(options.pack)}
+    for name in options.only or (ABLATIONS if options.ablations else CHANGES):
         for seed in range(options.seeds):
-            settings = load_recipe(options.recipe, [*common, f"seed={seed}", *changes])
+            settings = load_recipe(options.recipe, [*common, f"seed={seed}", *changes[name]])
             report(name, settings, options.folder / f"{name.replace(' ', '_')}_{seed}", jury)
 
 

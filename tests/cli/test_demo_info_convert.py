@@ -107,7 +107,7 @@ def test_info_table(run, tiny_weights):
     outcome = run("info", tiny_weights)
     assert outcome.code == 0
     assert "model tiny" in outcome.out
-    assert re.search(r"crop size +│ 64 ", outcome.out)
+    assert re.search(r"crop_size +│ 64 ", outcome.out)
 
 
 def test_info_json(run, tiny_weights):

@@ -42,6 +42,23 @@ def test_text_boxes_are_the_results(track, here, long_film, tiny_weights):
     assert f", lost in {sum(lost)}, mean predicted overlap" in outcome.out
 
 
+def test_tracking_settings_are_changed_singly(track, here, film, tiny_weights):
+    box, changes = (20, 20, 20, 20), {"search_factor": 3.0, "ensemble_size": 0}
+    expected = list(api.track(film, box, model=tiny_weights, device="cpu", runtime="eager", **changes))
+    options = ("--set", "search_factor=3", "--set", "ensemble_size=0", "--runtime", "eager")
+    assert track(film, "--box", BOX, "--save-boxes", "boxes.txt", *options).code == 0
+    assert np.loadtxt("boxes.txt", delimiter=",") == pytest.approx(
+        np.array([result.box_xywh for result in expected]), abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("option", [(), ("--presence",)])
+def test_set_has_the_last_word(option, track, here, film):
+    assert track(film, "--box", BOX, "--save-boxes", "boxes.csv", *option, "--set", "presence=off").code == 0
+    with Path("boxes.csv").open(newline="") as file:
+        assert {row["presence"] for row in csv.DictReader(file)} == {""}
+
+
 def test_presence_and_state_are_written(track, here, long_film, tiny_weights):
     expected = list(api.track(long_film, (20, 20, 20, 20), model=tiny_weights, device="cpu", presence="on"))
     for name in ("boxes.csv", "boxes.jsonl"):

@@ -51,6 +51,26 @@ def test_settings_of_a_benchmark_show_in_name_and_description(weights: Path) -> 
     assert factory.describe()["model"]["tracking"]["search_factor"] == 4.0
 
 
+def test_changed_settings_show_in_name_and_description_and_are_tracked_by(weights: Path) -> None:
+    factory = ModelFactory(str(weights), "cpu", "lasot", tracking={"ensemble_size": 2, "presence": "judge"})
+    assert factory.name == "tiny-lasot-ensemble_size=2-presence=judge"
+    described = factory.describe()["model"]["tracking"]
+    assert (described["ensemble_size"], described["min_score_to_remember"]) == (2, 0.8)
+    assert described == factory.build().settings.model_dump(mode="json")
+    assert described["presence"] == "judge"
+
+
+def test_a_changed_path_makes_no_folders(weights: Path) -> None:
+    factory = ModelFactory(str(weights), "cpu", tracking={"calibration": "mine/of\\today.yaml"})
+    assert factory.name == "tiny-calibration=mine_of_today.yaml"
+
+
+@pytest.mark.parametrize("changes", [{"ensemble_size": -1}, {"nothing": 1}])
+def test_changes_that_do_not_fit_are_found_out_at_once(weights: Path, changes: dict[str, int]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(changes))):
+        ModelFactory(str(weights), "cpu", tracking=changes).describe()
+
+
 def test_a_factory_travels_to_other_processes_and_builds_the_same_tracker(weights: Path) -> None:
     factory = ModelFactory(str(weights), "cpu")
     film = np.random.default_rng(0).integers(0, 255, (3, 60, 80, 3), dtype=np.uint8)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from aiatrack.cli.runtime_options import DeviceOption
+from aiatrack.cli.runtime_options import DeviceOption, SetOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line
 from aiatrack.errors import AiATrackError
@@ -47,6 +47,7 @@ def attention(
         str | None,
         typer.Option(help="Use the paper's tracking settings for a benchmark, such as lasot."),
     ] = None,
+    settings: SetOption = None,
 ) -> None:
     """Show where the network looks while it follows a target.
 
@@ -59,14 +60,15 @@ def attention(
     # The 30th frame of a folder (images count 30 a second)
     aiatrack attention frames/ --box 120,80,64,48 --end 1
     # A film of how it looks at the feet
-    aiatrack attention street.mp4 --box 120,80,64,48 --point 0.5,0.95 -o attention.mp4
+    aiatrack attention street.mp4 --box 9,80,64,48 --point 0.5,0.95 -o a.mp4
     # A network of your own
-    aiatrack attention street.mp4 --box 120,80,64,48 --model runs/lite/last.safetensors -o mine.png
+    aiatrack attention street.mp4 --box 9,80,64,48 --model mine.safetensors
     ```
     """
     from aiatrack.cli.targets import parse_box, parse_point
+    from aiatrack.config import tracking_overrides
 
-    box_xywh, shares = parse_box(box), parse_point(point)
+    box_xywh, shares, changes = parse_box(box), parse_point(point), tracking_overrides(settings or [])
     from aiatrack.cli.attention_output import open_attention_output
     from aiatrack.cli.track_outputs import default_output
     from aiatrack.video import open_frames, read_ahead
@@ -77,7 +79,7 @@ def attention(
         first = next(frames)
         from aiatrack.api.attention import load_watched_tracker
 
-        tracker = load_watched_tracker(model, device, benchmark=benchmark)
+        tracker = load_watched_tracker(model, device, benchmark=benchmark, **changes)
         tracker.start(first.image, box_xywh)
         with interrupted_by_termination():
             try:

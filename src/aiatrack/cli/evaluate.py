@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption
+from aiatrack.cli.runtime_options import PrecisionOption, RuntimeOption, SetOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line
 from aiatrack.errors import SettingsError
@@ -52,6 +52,7 @@ def evaluate(
         str | None,
         typer.Option(help="For models: the paper's tracking settings for a benchmark, such as lasot."),
     ] = None,
+    settings: SetOption = None,
     cluster: Annotated[
         str | None,
         typer.Option(help="Run on a Ray cluster: its address, or local to start one on this machine."),
@@ -69,18 +70,27 @@ def evaluate(
     aiatrack evaluate folders --root clips --model lite --tracker opencv:csrt
     # A class of your own
     aiatrack evaluate lasot --root LaSOT --tracker python:my.trackers:Mine
+    # With a larger ensemble
+    aiatrack evaluate otb100 --root /data/OTB100 --set ensemble_size=5
     # On a cluster
     aiatrack evaluate lasot --root LaSOT --cluster ray://head:10001 -j 16
     ```
     """
     from aiatrack.cli.evaluation_progress import EvaluationProgress
+    from aiatrack.config import tracking_overrides
     from aiatrack.evaluation.benchmark import open_benchmark
     from aiatrack.evaluation.running import run_tracker
 
     opened = open_benchmark(benchmark, root)
     if sequences is not None:
         opened = opened.select_sequences([name for name in sequences.split(",") if name])
-    choice = {"device": device, "runtime": runtime, "precision": precision, "tracking_for": tracking_for}
+    choice = {
+        "device": device,
+        "runtime": runtime,
+        "precision": precision,
+        "tracking_for": tracking_for,
+        "tracking": tracking_overrides(settings or []),
+    }
     factories = _build_factories(model, tracker, choice)
     # Hours of the first trackers must not pass before a later one is found wanting; the first is checked
     # when it runs.

@@ -54,7 +54,7 @@ def info(
     for room in ("network", "tracking"):
         table.add_section()
         for name, value in plain[room].items():
-            table.add_row(name.replace("_", " "), str(value))
+            table.add_row(name, str(value))  # as `--set` and `aiatrack train` take it
     table.add_section()
     table.add_row("parameters", f"{complexity.parameters / 1e6:.2f} million")
     table.add_row("encode one crop", _giga(complexity.encode_macs))

@@ -1,11 +1,11 @@
 """`aiatrack track`: follow targets through a film and write what was found."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiatrack.cli.runtime_options import DeviceOption, ModelOption, PrecisionOption, RuntimeOption
+from aiatrack.cli.runtime_options import DeviceOption, ModelOption, PrecisionOption, RuntimeOption, SetOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line
 from aiatrack.errors import AiATrackError, SettingsError
@@ -93,6 +93,7 @@ def track(
             "not judge whether it is there. Neither: say how probable that is, and follow as the paper does."
         ),
     ] = None,
+    settings: SetOption = None,
 ) -> None:
     """Follow targets through a film, folder, camera or stream.
 
@@ -123,8 +124,12 @@ def track(
     if format is not None and save_boxes is None:
         raise SettingsError("--format is that of --save-boxes: name a file of boxes too")
     from aiatrack.cli.targets import read_marks
+    from aiatrack.config import tracking_overrides
 
     marks = read_marks(box or [], boxes)
+    changes = tracking_overrides(settings or [])
+    if presence is not None:
+        changes = {"presence": "on" if presence else "off"} | changes
     from aiatrack.api import load_multi_tracker
     from aiatrack.cli.following import Following
     from aiatrack.cli.track_outputs import Outputs, default_output
@@ -142,9 +147,8 @@ def track(
             inputs=[boxes] if boxes else [],
         )
         first = next(frames)
-        judged: dict[str, Any] = {} if presence is None else {"presence": "on" if presence else "off"}
         tracker = load_multi_tracker(
-            model, device, runtime=runtime, precision=precision, benchmark=benchmark, **judged
+            model, device, runtime=runtime, precision=precision, benchmark=benchmark, **changes
         )
         following = Following(tracker, marks or _select(first), frames, outputs)
         with interrupted_by_termination():

@@ -19,6 +19,7 @@ from aiatrack.config.network import (
     RefinedAttention,
     Refinement,
 )
+from aiatrack.config.overrides import tracking_overrides
 from aiatrack.config.presence import (
     PresenceCalibration,
     Recognition,
@@ -70,4 +71,5 @@ __all__ = [
     "read_stored_settings",
     "read_yaml_settings",
     "recipe_names",
+    "tracking_overrides",
 ]

@@ -1,6 +1,5 @@
 """Recipes: whole training runs as YAML files, inside the package or anywhere, with changes laid over them."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -8,7 +7,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from aiatrack.config.network import NetworkSettings
-from aiatrack.config.presets import parse_yaml, read_yaml_settings
+from aiatrack.config.overrides import check_key, parse_overrides
+from aiatrack.config.presets import read_yaml_settings
 from aiatrack.config.shipped import ShippedFiles
 from aiatrack.config.tracking import TrackingSettings
 from aiatrack.config.training import TrainingSettings
@@ -37,11 +37,8 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> TrainingSet
             not fit; for an unknown key the message suggests the nearest.
     """
     values = _read(name_or_path)
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        if not separator or not key:
-            raise SettingsError(f"expected key=value, got {override!r}: write, for example, steps=1000")
-        _set(values, key.split("."), _parse_value(override, value))
+    for key, value in parse_overrides(overrides, example="steps=1000"):
+        _set(values, key.split("."), value)
     refuse_unknown_keys(values, TrainingSettings)
     return TrainingSettings.parse(values, origin=name_or_path)
 
@@ -55,13 +52,6 @@ def _read(name_or_path: str) -> dict[str, Any]:
             f"{name_or_path}: expected settings as `key: value` lines, got {type(values).__name__}"
         )
     return values
-
-
-def _parse_value(override: str, text: str) -> Any:
-    try:
-        return parse_yaml(text)
-    except ValueError as error:
-        raise SettingsError(f"the value of {override!r:.100} is not YAML: quote it") from error
 
 
 def _set(values: Any, keys: list[str], value: Any) -> None:
@@ -93,14 +83,7 @@ def refuse_unknown_keys(values: Any, model: type[BaseModel], prefix: str = "") -
     if not isinstance(values, dict):
         return  # Values of the wrong kind are for the settings themselves to refuse.
     for key, value in values.items():
-        if key not in model.model_fields:
-            near = difflib.get_close_matches(str(key), model.model_fields, n=1, cutoff=0.5)
-            hint = (
-                f"did you mean {prefix}{near[0]}?"
-                if near
-                else f"expected one of {', '.join(model.model_fields)}"
-            )
-            raise SettingsError(f"there is no setting {prefix}{key}: {hint}")
+        check_key(key, model, prefix)
         inner = _CHANGES.get(key) if model is TrainingSettings else None
         inner = inner or _settings_inside(model.model_fields[key].annotation)
         if inner is not None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from aiatrack.config.frozen import FrozenSettings
@@ -66,6 +66,11 @@ class TrackingSettings(FrozenSettings):
     """By how much, as a logit, it must surpass what is followed meanwhile, looked at in the same way."""
     looks_to_recover: int = Field(1, ge=1)
     """So many looks after the first in a row, in as many frames, and the target is recovered."""
+
+    @field_validator("presence", mode="before")
+    @classmethod
+    def _yaml_reads_on_and_off_as_booleans(cls, value: object) -> object:
+        return ("on" if value else "off") if isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _losing_lies_below_tracking(self) -> Self:
