@@ -93,3 +93,23 @@ def test_no_such_recipe(tmp_path):
 def test_settings_survive_json():
     settings = load_recipe("paper")
     assert TrainingSettings.parse(settings.model_dump(mode="json"), origin="json") == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["batch_size=1", "data.proposals=1"], "batch_size or data.proposals above 1"),
+        (["model=nano", "batch_size=1", "network.crop_size=16"], "map of one cell"),
+        (["seed=9223372036854775808"], "seed: Input should be less than"),
+        (["data.max_gap=9223372036854775807"], "max_gap: Input should be less than"),
+        (["steps=1" + 400 * "0"], "steps: "),
+    ],
+)
+def test_what_no_step_could_be_made_with(changes, words):
+    with pytest.raises(SettingsError, match=words):
+        load_recipe("paper", changes)
+
+
+def test_one_sample_at_a_time_is_enough():
+    assert load_recipe("paper", ["batch_size=1"]).data.proposals == 16
+    assert load_recipe("paper", ["batch_size=2", "data.proposals=1"]).batch_size == 2

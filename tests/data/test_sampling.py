@@ -9,6 +9,7 @@ import pytest
 
 from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.config import AppearanceSettings, DataSettings, JitterSettings, Layout, SourceSettings
+from aiatrack.crop import crop_window as tracking_window
 from aiatrack.data import build_batches, validation_clips
 from aiatrack.data.corpus import Corpus, clip_part, spread_frames
 from aiatrack.data.geometry import apply, crop_window, linear, to_index_coordinates, translate
@@ -60,7 +61,7 @@ def _paper(source: SourceSettings, **changes: object) -> DataSettings:
         "still_motion": 0,
         "centre_in_image": False,
         "clip_to_crop": False,
-        "published_half_pixel": True,
+        "published_boxes": True,
         "stills_from_clips": False,
         "jitter": JitterSettings(centre=2.25, size=0.5),
         "paste": {"distractor_probability": 0, "occluder_probability": 0},
@@ -156,14 +157,44 @@ def test_the_papers_recipe(tmp_path: Path, packed: bool) -> None:
         assert frames[0] < frames[1] < frames[2]
         assert all(frame % 5 != 4 for frame in frames)
         x, y, w, h = views[0].box_xywh
-        # docs/method.md: ((S - 1) / 2 - size / 2) / S for a crop centred on its box, up to whole pixels
-        assert x + w / 2 == pytest.approx(0.5 - 0.5 / 64, abs=0.006)
-        assert y + h / 2 == pytest.approx(0.5 - 0.5 / 64, abs=0.006)
+        # docs/method.md: ((S - 1) / 2 - size / 2) / S for a crop cut around the box, though on whole pixels
+        assert x + w / 2 == pytest.approx(0.5 - 0.5 / 64, abs=1e-9)
+        assert y + h / 2 == pytest.approx(0.5 - 0.5 / 64, abs=1e-9)
         assert np.sqrt(w * h) == pytest.approx(0.2, abs=0.003)
         offsets.append(views[2].box_xywh[:2] + views[2].box_xywh[2:] / 2 - 0.5)
     reach = np.abs(offsets).max(axis=0)
     assert (reach > 0.4).all()
     assert (reach < 2.25 / 5 + 0.02).all()
+
+
+@pytest.mark.parametrize("flip", [0, 1])
+def test_published_boxes_are_those_of_tracking(tmp_path: Path, flip: int) -> None:
+    """A flipped crop's is that of the flipped frame."""
+    boxes = [[20.7 + 0.31 * t, 30.3 + 0.17 * t, 24.6, 16.1] for t in range(24)]
+    for t in range(24):
+        cv2.imwrite(str(tmp_path / f"{t}.png"), np.zeros((70, 90, 3), dtype=np.uint8))
+    rows = [
+        {"image": f"{t}.png", "video": "a", "frame": t, "boxes": [box], "labels": ["thing"]}
+        for t, box in enumerate(boxes)
+    ]
+    path = tmp_path / "clips.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    appearance = AppearanceSettings(joint_flip=flip, crop_flip=0)
+    settings = _paper(
+        SourceSettings(path=path),
+        cache=tmp_path / "cache",
+        appearance=appearance,
+        jitter=JitterSettings(centre=0, size=0),
+    )
+    _, corpus = open_sources(settings)
+    sampler = Sampler(corpus, settings, crop_size=320, search_factor=5.0)
+    for place in range(20):
+        for view in sampler.plan(0, 0, place).views:
+            x, y, w, h = boxes[corpus.image_frame[view.image]]
+            seen = np.array([90 - x - w if flip else x, y, w, h])
+            # Flipped, whole pixels are rounded to from the other side, which only a half would show.
+            expected = tracking_window(seen, 5.0, 320).to_crop(seen)
+            np.testing.assert_allclose(view.box_xywh, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("crop_size", "offsets"), [(1023, {0, 1}), (1024, {0})])

@@ -164,7 +164,7 @@ class DataSettings(FrozenSettings):
     """Power of a source's size that its share grows with: 0 draws every source alike, 1 every image."""
     stills_from_clips: bool = True
     """Whether frames of clips also serve as still images."""
-    max_gap: int = Field(200, ge=1)
+    max_gap: int = Field(200, ge=1, le=10**9)
     """Largest distance between the base frame and the earlier, or later, one, in frames."""
     reverse: float = Field(0.3, ge=0, le=1)
     """Probability that a clip is seen backwards."""
@@ -196,8 +196,9 @@ class DataSettings(FrozenSettings):
     """Shift no crop's centre out of its image; the paper does."""
     clip_to_crop: bool = True
     """Cut the search region's box at its border; the paper does not."""
-    published_half_pixel: bool = False
-    """Place boxes in crops with the published implementation's offset of half a pixel."""
+    published_boxes: bool = False
+    """Place boxes in crops as the published implementation does, and tracking with it: from the exact centre
+    of the box that a crop was cut around, though crops lie on whole pixels, and half a pixel less."""
 
     @model_validator(mode="after")
     def _something_is_drawn(self) -> Self:

@@ -104,7 +104,7 @@ class TrainingSettings(FrozenSettings):
     """What the network starts from: `imagenet` (backbone only), `random`, the name of a shipped model, or the
     path of a weights file."""
     data: DataSettings = DataSettings()
-    steps: int = Field(1000, ge=1)
+    steps: int = Field(1000, ge=1, le=10**12)
     """Optimiser steps."""
     batch_size: int = Field(16, ge=1)
     """Samples in one forward pass of one process."""
@@ -118,7 +118,7 @@ class TrainingSettings(FrozenSettings):
     """Whether the heads' batch norms see the batches of all processes, and not just of their own."""
     compile: bool = False
     """Whether the objective goes through `torch.compile`."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     device: str = "auto"
     """`auto` (the accelerator where there is one) or `cpu`."""
 
@@ -128,6 +128,21 @@ class TrainingSettings(FrozenSettings):
             self.model_settings()
         except SettingsError as error:
             raise ValueError(str(error)) from error
+        return self
+
+    @model_validator(mode="after")
+    def _batch_norms_have_something_to_average(self) -> Self:
+        if self.batch_size > 1:
+            return self
+        if self.data.proposals == 1:
+            raise ValueError(
+                "the IoU head's batch norms need batch_size or data.proposals above 1; both are 1"
+            )
+        if self.model_settings().network.tokens == 1:
+            raise ValueError(
+                "the corner head's batch norms need batch_size above 1, or network.crop_size above 16, "
+                "which makes a map of one cell"
+            )
         return self
 
     def model_settings(self) -> ModelSettings:

@@ -102,12 +102,14 @@ class Sampler:
         """Choose the crop around a stage's target and everything that happens to its pixels."""
         settings = self.settings.appearance
         outline = apply(stage.motion, stage.outline)
-        window = self._window(outline_box_xywh(outline), stage, jittered, rng)
+        window, centre = self._window(outline_box_xywh(outline), stage, jittered, rng)
         flipped = look.flip != (float(rng.random()) < settings.crop_flip)
         to_crop = mirror(self.crop_size) @ window if flipped else window
         box = outline_box_xywh(apply(to_crop, outline)) / self.crop_size
+        if self.settings.published_boxes:
+            published_centre = (self.crop_size - 1) / 2
+            box[:2] += (published_centre - apply(to_crop, centre[None])[0]) / self.crop_size
         from_image = to_crop @ stage.motion
-        shift = 0.5 / self.crop_size if self.settings.published_half_pixel else 0.0
         noisy, sigma, compressed, quality, smooth = rng.random(5)
         low, high = settings.compression_quality
         offset = rng.integers(0, NOISE_TILE_SIZE - self.crop_size, 2, endpoint=True)
@@ -115,7 +117,7 @@ class Sampler:
         return ViewPlan(
             image=stage.image,
             inverse=inverse,
-            box_xywh=box - (shift, shift, 0.0, 0.0),
+            box_xywh=box,
             samples=_samples(inverse, self.crop_size) if smooth < settings.smooth_shrinking else 1,
             overlays=tuple(
                 OverlayPlan(layer.image, _inverse(from_image @ layer.to_scene), layer.colour)
@@ -128,8 +130,14 @@ class Sampler:
             quality=round(low + quality * (high - low)) if compressed < settings.compression else 0,
         )
 
-    def _window(self, box_xywh: Points, stage: Stage, jittered: bool, rng: np.random.Generator) -> Matrix:
-        """Choose the crop of a frame (docs/method.md, training): whole pixels, as in tracking."""
+    def _window(
+        self, box_xywh: Points, stage: Stage, jittered: bool, rng: np.random.Generator
+    ) -> tuple[Matrix, Points]:
+        """Choose the crop of a frame (docs/method.md, training): whole pixels, as in tracking.
+
+        Returns:
+            From the frame to the crop; and `(2,)`, the exact centre of the box that it is cut around.
+        """
         x, y, w, h = (float(value) for value in box_xywh)
         centre_x, centre_y = x + w / 2, y + h / 2
         if jittered:
@@ -140,7 +148,8 @@ class Sampler:
             centre_x, centre_y = self._jittered_centre(centre_x, centre_y, reach, stage, rng)
         side = max(math.ceil(math.sqrt(w * h) * self.search_factor), 1)
         left, top = round(centre_x - side / 2), round(centre_y - side / 2)
-        return crop_window((left + side / 2, top + side / 2), side, self.crop_size)
+        matrix = crop_window((left + side / 2, top + side / 2), side, self.crop_size)
+        return matrix, np.array([centre_x, centre_y])
 
     def _jittered_centre(
         self, x: float, y: float, reach: float, stage: Stage, rng: np.random.Generator
