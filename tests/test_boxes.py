@@ -78,6 +78,36 @@ def test_overlap_of_integer_boxes():
     assert boxes.generalized_box_iou(*map(torch.tensor, whole)) == pytest.approx(1 / 3)
 
 
+WHOLE = [np.bool_, np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.uint64, np.int64]
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def test_integers_never_wrap(make, kind):
+    """Corners at the end of what each kind holds, so that sums, differences and areas all leave it."""
+    largest = 1 if kind is np.bool_ else min(np.iinfo(kind).max, 60000)
+    first = np.array([largest, 0, largest, largest])
+    for a in (first, np.array([0, 0, largest, largest])):
+        for b in (first, first[[1, 1, 0, 0]], first[[0, 0, 1, 1]]):
+            narrow = [make(corners.astype(kind)) for corners in (a, b)]
+            wide = [make(corners.astype(float)) for corners in (a, b)]
+            for overlap in (boxes.box_iou, boxes.generalized_box_iou):
+                assert float(overlap(*narrow)) == pytest.approx(float(overlap(*wide)), abs=1e-6)
+            for convert in (boxes.xywh_to_xyxy, boxes.xyxy_to_xywh, boxes.box_area):
+                assert convert(narrow[0]).tolist() == convert(wide[0]).tolist()
+                assert convert(narrow[1]).tolist() == convert(wide[1]).tolist()
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def test_floats_keep_their_type(make, kind):
+    given = make(XYXY.astype(kind))
+    for convert in (boxes.xywh_to_xyxy, boxes.xyxy_to_xywh, boxes.box_area):
+        assert convert(given).dtype == given.dtype
+    for overlap in (boxes.box_iou, boxes.generalized_box_iou):
+        assert overlap(given, given).dtype == given.dtype
+
+
 def test_area():
     np.testing.assert_array_equal(boxes.box_area(np.vstack((XYXY, [[5, 5, 1, 9]]))), [1800, 1, 120, 0])
 

@@ -1,7 +1,8 @@
 """Box formats, overlap and checks: pure functions on NumPy arrays and PyTorch tensors alike.
 
 A box is four floats on the last axis: `xywh` (left, top, width, height) or `xyxy` (left, top, right, bottom).
-Pixels or shares of a crop: no function here cares.
+Pixels or shares of a crop: no function here cares. Whole numbers are computed wide enough that none wraps: as
+float64 in NumPy, as int64 in PyTorch; floats keep their type.
 """
 
 import sys
@@ -32,20 +33,28 @@ def _join(boxes: Any, first: Any, second: Any) -> Any:
     return _namespace(boxes).concatenate((first, second), axis=-1)
 
 
+def _widen(boxes: Any) -> Any:
+    """Whole numbers in a type that their sums and products do not wrap in; floats as they are."""
+    if _namespace(boxes) is np:
+        return boxes.astype(np.float64) if boxes.dtype.kind in "biu" else boxes
+    return boxes if boxes.is_floating_point() else boxes.long()  # not every device has float64
+
+
 def xywh_to_xyxy(boxes: Boxes) -> Boxes:
     """Turn `(..., 4)` left, top, width, height into left, top, right, bottom."""
-    b: Any = boxes
+    b: Any = _widen(boxes)
     return _join(b, b[..., :2], b[..., :2] + b[..., 2:])  # type: ignore[no-any-return]
 
 
 def xyxy_to_xywh(boxes: Boxes) -> Boxes:
     """Turn `(..., 4)` left, top, right, bottom into left, top, width, height."""
-    b: Any = boxes
+    b: Any = _widen(boxes)
     return _join(b, b[..., :2], b[..., 2:] - b[..., :2])  # type: ignore[no-any-return]
 
 
 def box_area(boxes_xyxy: Any) -> Any:
     """Area of each `(..., 4)` xyxy box; a box with a negative side has area 0."""
+    boxes_xyxy = _widen(boxes_xyxy)
     sides = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]).clip(min=0)
     return sides[..., 0] * sides[..., 1]
 
@@ -65,7 +74,7 @@ def box_iou(boxes_a_xyxy: Any, boxes_b_xyxy: Any) -> Any:
     Returns:
         `(...)` in [0, 1]; 0 where both boxes are empty.
     """
-    intersection, union = _intersection_and_union(boxes_a_xyxy, boxes_b_xyxy)
+    intersection, union = _intersection_and_union(_widen(boxes_a_xyxy), _widen(boxes_b_xyxy))
     return intersection / union.clip(min=1e-12)
 
 
@@ -76,6 +85,7 @@ def generalized_box_iou(boxes_a_xyxy: Any, boxes_b_xyxy: Any) -> Any:
         `(...)` in (-1, 1]: IoU less the share of the enclosing box that neither covers.
     """
     xp = _namespace(boxes_a_xyxy)
+    boxes_a_xyxy, boxes_b_xyxy = _widen(boxes_a_xyxy), _widen(boxes_b_xyxy)
     intersection, union = _intersection_and_union(boxes_a_xyxy, boxes_b_xyxy)
     top_left = xp.minimum(boxes_a_xyxy[..., :2], boxes_b_xyxy[..., :2])
     bottom_right = xp.maximum(boxes_a_xyxy[..., 2:], boxes_b_xyxy[..., 2:])

@@ -6,10 +6,14 @@ import json
 import cv2
 import pytest
 from cli_inputs import BOX
+from rich.console import Console
 
+from aiatrack.cli import terminal
 from aiatrack.cli.bench import parse_counts, parse_peers
+from aiatrack.cli.bench_table import build_table
 from aiatrack.errors import SettingsError
-from aiatrack.timing import WARM_UP_FRAMES
+from aiatrack.timing import WARM_UP_FRAMES, Contender, Spread, Timing
+from aiatrack.timing.stages import NETWORK_STAGES
 
 
 @pytest.fixture
@@ -131,3 +135,17 @@ def test_nothing_left_to_time_is_an_error(bench):
     outcome = bench("--runtime", "eager", "--precision", "int8", "--peers", "none")
     assert outcome.code == 2
     assert "there is nothing to time: tiny eager int8 is not available" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["nano", "a-name-of-some-length"])
+@pytest.mark.parametrize("columns", [20, 80, 84, 85, 86, 87, 88, 90, 100, 200])
+def test_no_number_of_the_table_is_cut(monkeypatch, capsys, name, columns):
+    """Of a number that is cut off no one can tell."""
+    monkeypatch.setattr(terminal, "console", Console(width=columns))
+    numbers = [Spread.of([value]) for value in (0.53, 12.6, 101.2, 33.4, 1234.0, 87.6, 139.0)]
+    *stages, update, film, cpu = numbers
+    contender = Contender(name, "openvino", "float32", 1024)
+    stages_ms = dict(zip(NETWORK_STAGES, stages, strict=True))
+    terminal.print_table(build_table([Timing(contender, update, stages_ms, 1.0, film, cpu)]))
+    words = capsys.readouterr().out.split()
+    assert {"cpu", "1024", *(str(number).split()[0] for number in numbers)} <= set(words)

@@ -4,6 +4,7 @@ import json
 
 import cv2
 import numpy as np
+import pytest
 
 LONG_NAME = "flood_drone_person_ir"
 
@@ -50,3 +51,28 @@ def test_a_recipe_without_a_name_is_none(run, here):
     outcome = run("data", "check", "--recipe=")
     assert outcome.code == 2
     assert "there is no recipe ''" in outcome.err
+
+
+def test_a_recipe_is_checked_as_a_run_would_take_it(run, here):
+    write_source(here, "large", [0, 0, 40, 32], 3)  # 0.42 of the image
+    assert run("data", "check", here).code == 0
+    changes = (f"path={here}", "weights={}", "without_identity=[]")
+    as_nano = ("data", "check", "--recipe", "nano", *(f"--set=data.sources.0.{change}" for change in changes))
+    outcome = run(*as_nano)
+    assert outcome.code == 9
+    assert "cover 0.2 to 30 % of its image" in outcome.err
+    assert run(*as_nano, "--set=data.box_share=[0,1]").code == 0
+
+
+def test_settings_are_those_of_a_recipe(run, here):
+    outcome = run("data", "check", here, "--set", "data.box_share=[0,1]")
+    assert outcome.code == 2
+    assert "give --recipe as well" in outcome.err
+
+
+@pytest.mark.parametrize("stated", [{"width": 64, "height": 48}, {}])
+def test_quick_goes_by_sizes_that_are_stated(run, here, stated):
+    write_source(here, "huge", [0, 0, 64, 48], 3)
+    row = json.loads((here / "huge.jsonl").read_text())
+    (here / "huge.jsonl").write_text(json.dumps(row | stated))
+    assert run("data", "check", here, "--quick").code == (9 if stated else 0)

@@ -22,7 +22,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, *, first: bool, processes: int) -> 
     plan = TrainingPlan("cpu", processes, {}, 1, 2, 3, 1.0, 1.0, 0.0, 1.0, 0)
     run = SimpleNamespace(run=lambda: summary)
     monkeypatch.setattr(training, "open_training_run", lambda *_a, **_k: run)
-    monkeypatch.setattr(training, "plan_training_run", lambda _settings: plan)
+    monkeypatch.setattr(training, "plan_training_run", lambda _settings, _progress: plan)
 
 
 @pytest.mark.parametrize("first", [True, False])

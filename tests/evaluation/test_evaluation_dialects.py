@@ -36,6 +36,15 @@ def test_what_was_written_is_read_back(tmp_path: Path, dialect):
     np.testing.assert_allclose(back, expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
+def test_large_numbers_are_read_back_as_they_were(tmp_path: Path, dialect):
+    """Also those that no machine's integer holds."""
+    large = np.array([[1e300, -1e300, 2.0**63, 2.0**64]])
+    write_results({"cat": large}, tmp_path, dialect)
+    back = import_results(tmp_path, {"cat": 1}, first_pixel=dialect.first_pixel)["cat"]
+    np.testing.assert_array_equal(back, large)
+
+
 def test_missing_files_and_unknown_dialects_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match="holds no result of cat"):
         import_results(tmp_path, {"cat": 2})

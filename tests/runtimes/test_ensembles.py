@@ -1,5 +1,8 @@
 """Ensembles of one size: what fills them up counts zero."""
 
+import pytest
+
+from aiatrack.errors import TrackingError
 from aiatrack.runtimes.ensembles import level_ensembles
 from aiatrack.tracking import ReferenceSet
 
@@ -21,3 +24,11 @@ def test_empty_ensembles_stay_empty():
     ensembles, counts = level_ensembles([ReferenceSet("first", [], [])] * 2, smallest=3)
     assert ensembles == [[], []]
     assert counts.shape == (2, 0)
+
+
+@pytest.mark.parametrize("smallest", [0, 3])
+@pytest.mark.parametrize("order", [1, -1])
+def test_empty_ensembles_beside_others_are_refused(smallest, order):
+    references = [ReferenceSet("first", [], []), ReferenceSet("first", ["a"], [2])][::order]
+    with pytest.raises(TrackingError, match=r"1 of 2 ensembles are empty: either all .* or none"):
+        level_ensembles(references, smallest)

@@ -19,6 +19,18 @@ def test_a_plan_adds_up(change):
     assert plan.device.startswith("cpu")
 
 
+def test_a_plan_tells_how_far_it_is(change):
+    settings, told = change(), []
+    plan_training(
+        settings,
+        build_initial_network(settings),
+        SampleStream(batch_size=4),
+        measured_steps=2,
+        progress=lambda *steps: told.append(steps),
+    )
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
 def test_a_plan_warns_of_a_warmup_that_outlasts_the_run(change):
     settings = change(steps=50, optimizer={"warmup_steps": 50})
     network = build_initial_network(settings)

@@ -29,6 +29,7 @@ from aiatrack.training import (
     CorpusStream,
     MetricsJournal,
     Observer,
+    PlanProgress,
     Surroundings,
     TensorBoardLog,
     TrainingPlan,
@@ -88,8 +89,12 @@ def open_training_run(
     return run
 
 
-def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
+def plan_training_run(settings: TrainingSettings, progress: PlanProgress | None = None) -> TrainingPlan:
     """Train for a few steps, keep nothing, and say what the whole run would take.
+
+    Args:
+        settings: of the run.
+        progress: told before every step, with those taken and those to take, and after the last.
 
     Raises:
         AiATrackError: as `open_training_run`.
@@ -98,7 +103,7 @@ def plan_training_run(settings: TrainingSettings) -> TrainingPlan:
     _warn_of_random_frozen_part(settings)
     check_sources(settings.data)
     network = build_initial_network(_with_packaged_weights(settings))
-    return plan_training(settings, network, CorpusStream(settings))
+    return plan_training(settings, network, CorpusStream(settings), progress=progress)
 
 
 class SettingsFile(Observer):

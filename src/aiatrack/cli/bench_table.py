@@ -4,7 +4,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from aiatrack.cli.terminal import console, print_line
+from aiatrack.cli.terminal import print_line, print_table
 from aiatrack.timing import Report, Spread, Timing
 from aiatrack.timing.stages import NETWORK_STAGES
 
@@ -15,7 +15,7 @@ def print_report(report: Report) -> None:
     """Print machine, film, one row a contender, and what there is to note."""
     for line in describe_header(report):
         print_line(line)
-    console.print(build_table(report.timings))
+    print_table(build_table(report.timings))
     for timing in report.timings:
         if timing.contender.note:
             print_line(f"{timing.contender.title}: {timing.contender.note}")
@@ -32,8 +32,12 @@ def describe_header(report: Report) -> list[str]:
         ", ".join(f"{name} {version}" for name, version in versions.items()),
         f"film: {asked['film']}, {asked['width']} x {asked['height']}, {asked['frames']} frames; ms a frame: "
         f"decode {film.decode_ms}, draw {film.draw_ms}, encode film {film.encode_film_ms}",
-        f"{asked['rounds']} rounds by turns; {report.header['method']}",
+        f"{_rounds(asked['rounds'])}; {report.header['method']}",
     ]
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds by turns"
 
 
 def build_table(timings: list[Timing]) -> Table:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from aiatrack.cli.terminal import console, print_line
+from aiatrack.cli.terminal import console, print_line, print_table
 from aiatrack.errors import DataError
 from aiatrack.evaluation.benchmark import SequenceCheck, check_benchmark, open_benchmark
 from aiatrack.evaluation.description import benchmark_names, load_description
@@ -43,7 +43,7 @@ def list_benchmarks(
             description.rules,
             description.layout,
         )
-    console.print(table)
+    print_table(table)
 
 
 @app.command("check")

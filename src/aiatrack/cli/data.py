@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from aiatrack.cli.terminal import console, print_line
+from aiatrack.cli.terminal import console, print_line, print_table
 from aiatrack.config import Layout, SourceSettings, load_recipe
 from aiatrack.errors import DataError, SettingsError
 
@@ -31,9 +31,25 @@ def check(
     path: Annotated[Path | None, typer.Argument(help="File or folder of one source.")] = None,
     layout: Annotated[Layout, typer.Option(help="How it is laid out.")] = Layout.JSON_LINES,
     split: Annotated[str | None, typer.Option(help="Part of a published data set, in its own words.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Check all sources of a recipe instead.")] = None,
+    *,
+    recipe: Annotated[
+        str | None, typer.Option(help="Check all sources of a recipe instead, by its own settings.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="With --recipe: a setting to change, as for aiatrack train; repeat it for more.",
+        ),
+    ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="See that images exist without opening them.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="See that images exist without opening them; where annotations do not state their sizes, "
+            "boxes that cover too much or too little count as usable.",
+        ),
     ] = False,
 ) -> None:
     """Say what of a source is usable, and name what is missing or damaged.
@@ -42,13 +58,17 @@ def check(
     aiatrack data check datasets/pack
     aiatrack data check datasets/LaSOT --layout lasot --quick
     aiatrack data check --recipe my_recipe.yaml
+    # As a run would take it
+    aiatrack data check --recipe nano --set data.sources.0.path=datasets/pack
     ```
     """
     from aiatrack.data.check import check_source
 
     if (path is None) == (recipe is None):
         raise SettingsError("say what to check: either a PATH or --recipe")
-    settings = None if recipe is None else load_recipe(recipe).data
+    if changes and recipe is None:
+        raise SettingsError("--set changes settings of a recipe: give --recipe as well")
+    settings = None if recipe is None else load_recipe(recipe, changes or []).data
     sources = (
         settings.sources if settings else (SourceSettings(path=Path(str(path)), layout=layout, split=split),)
     )
@@ -62,7 +82,7 @@ def check(
                 progress=lambda name, done, of: status.update(f"{name}: {done} of {of} clips"),
             )
             reports.extend(found)
-    console.print(_tabulate(reports))
+    print_table(_tabulate(reports))
     for report in reports:
         if report.note and report.is_usable:
             print_line(f"{report.name}: {report.note}")

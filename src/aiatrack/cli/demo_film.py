@@ -54,6 +54,8 @@ class DemoFilm:
             for frame in progress.track(self._world, description="demo"):
                 result = self._find(frame)
                 picture = frame.image.copy()
+                # Beneath the boxes, which may be anywhere.
+                picture[: legend.shape[0], : legend.shape[1]] = legend
                 draw_box(picture, frame.boxes_xywh[0], color=_TRUTH_COLOR, style="dashed")
                 draw_result(
                     picture,
@@ -62,7 +64,6 @@ class DemoFilm:
                     color=_RESULT_COLOR,
                     state=result.state.value,
                 )
-                picture[: legend.shape[0], : legend.shape[1]] = legend
                 film.write(Frame(picture, frame.index, frame.index / rate))
 
     @property

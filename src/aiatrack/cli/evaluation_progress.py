@@ -8,6 +8,7 @@ from typing_extensions import Self
 
 from aiatrack.cli.terminal import errors, frame_progress, print_line
 from aiatrack.evaluation.running import Observer
+from aiatrack.evaluation.wording import count_sequences
 
 
 class EvaluationProgress(Observer):
@@ -36,7 +37,7 @@ class EvaluationProgress(Observer):
     def planned(self, sequences: int, frames: int, *, sequences_done: int, frames_done: int) -> None:
         """See `Observer`."""
         resumed = f", {sequences_done} done before" if sequences_done else ""
-        print_line(f"{self._tracker}: {sequences} sequences, {frames} frames{resumed}", aside=True)
+        print_line(f"{self._tracker}: {count_sequences(sequences)}, {frames} frames{resumed}", aside=True)
         self._whole = self._progress.add_task(self._tracker, total=frames - frames_done)
 
     def began(self, worker: int, sequence: str, frames: int) -> None:

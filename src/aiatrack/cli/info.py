@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from aiatrack.cli.terminal import console
+from aiatrack.cli.terminal import print_table
 from aiatrack.config import ModelSettings, preset_names
 from aiatrack.paths import is_file
 
@@ -61,7 +61,7 @@ def info(
     table.add_row("remember a reference", _giga(complexity.remember_macs))
     table.add_row("locate, full ensemble", _giga(complexity.locate_macs))
     table.add_row("one tracked frame", _giga(complexity.frame_macs))
-    console.print(table)
+    print_table(table)
 
 
 def _build(model: str, settings: ModelSettings) -> "AiATrack":

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aiatrack.cli.results_options import Partial
-from aiatrack.cli.terminal import console, print_line
+from aiatrack.cli.terminal import console, print_line, print_table
 from aiatrack.cli.tracker_names import name_trackers
 from aiatrack.errors import SettingsError
 from aiatrack.evaluation.benchmark import open_benchmark
@@ -125,7 +125,7 @@ def _print_score(entry: Entry, scored: Score, *, per_sequence: bool) -> None:
     classes = entry.object_classes()
     if classes is not None:
         table.add_row("mean overlap, classes balanced", write_points(scored.class_balanced(classes)), "")
-    console.print(table)
+    print_table(table)
     _print_rules(scored)
     _print_parts(entry, scored)
     if per_sequence:
@@ -151,7 +151,7 @@ def _print_parts(entry: Entry, scored: Score) -> None:
     table = Table("challenge", "sequences", "success")
     for attribute, part in parts.items():
         table.add_row(Text(attribute), str(len(part.sequence_names)), write_points(part.overall()))
-    console.print(table)
+    print_table(table)
 
 
 def _print_sequences(scored: Score) -> None:
@@ -160,7 +160,7 @@ def _print_sequences(scored: Score) -> None:
         table.add_row(
             Text(name), *(write_points(float(scored.values[metric][index])) for metric in METRIC_COLUMNS)
         )
-    console.print(table)
+    print_table(table)
 
 
 def _print_rule_sets(scores: list[Score]) -> None:
@@ -168,7 +168,7 @@ def _print_rule_sets(scores: list[Score]) -> None:
     table.columns[0].no_wrap = True
     for scored in scores:
         table.add_row(scored.rules.name, *(write_points(scored.overall(metric)) for metric in METRIC_COLUMNS))
-    console.print(table)
+    print_table(table)
 
 
 def _print_explanation(explanation: Explanation) -> None:
@@ -182,4 +182,4 @@ def _print_explanation(explanation: Explanation) -> None:
     table.columns[3].footer = f"{100 * explanation.difference:+.3f}"
     for part in explanation.parts:
         table.add_row(part.rule.replace("_", " "), part.before, part.after, f"{100 * part.difference:+.3f}")
-    console.print(table)
+    print_table(table)

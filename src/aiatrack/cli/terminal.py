@@ -20,7 +20,11 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
+
+_LONGEST_LINE, _TABLE_SLACK = 10_000, 4
+"""Letters."""
 
 if os.environ.get("COLUMNS", "").isdigit() and not int(os.environ["COLUMNS"]):
     # Rich would print everything into no columns. It reads this whenever a console is made.
@@ -104,6 +108,19 @@ def _print_plain(target: Console, message: str, *before: Text) -> None:
     printable = message.encode(target.encoding, "backslashreplace").decode(target.encoding)
     line = " ".join(part.strip() for part in printable.splitlines())
     target.print(*before, Text(line), sep="", soft_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Print a table to standard output, on lines longer than the terminal's where they do not fit.
+
+    Rich would cut cells off, and of a number no one can tell.
+    """
+    whole = console.measure(table, options=console.options.update(width=_LONGEST_LINE))
+    # Near its least width a table's last columns are still cut.
+    if whole.minimum + _TABLE_SLACK <= console.width:
+        console.print(table)
+    else:
+        Console(width=whole.maximum).print(table)
 
 
 class _RateColumn(ProgressColumn):

@@ -51,7 +51,7 @@ def track(
             "--output",
             "-o",
             help="Film with the box drawn: .mp4, .m4v, .mov or .mkv. Without this and --save-boxes: "
-            "SOURCE.tracked.mp4 in the current folder.",
+            "SOURCE.tracked.mp4 in the current folder (tracked.mp4 if the source has no name).",
         ),
     ] = None,
     save_boxes: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
-from aiatrack.cli.terminal import console, print_line
+from aiatrack.cli.terminal import console, print_line, print_table, step_progress
 from aiatrack.config import TrainingSettings, load_recipe, recipe_names
 
 if TYPE_CHECKING:
@@ -84,7 +84,12 @@ def _print_plan(settings: TrainingSettings) -> None:
 
     from aiatrack.api.training import plan_training_run
 
-    plan: TrainingPlan = plan_training_run(settings)
+    with step_progress() as progress:
+        task = progress.add_task("reading data", total=None)
+        plan: TrainingPlan = plan_training_run(
+            settings,
+            lambda done, of: progress.update(task, description="training", completed=done, total=of),
+        )
     if not _is_first_process():
         return
     table = Table("", "", title=f"plan of {settings.name}", show_header=False)
@@ -98,4 +103,4 @@ def _print_plan(settings: TrainingSettings) -> None:
     table.add_row("waiting for data", f"{100 * plan.data_wait_share:.0f} % of the time")
     table.add_row("peak memory", f"{plan.peak_memory_bytes / 2**30:.2f} GiB")
     table.add_row("estimate", f"{plan.hours:.1f} hours")
-    console.print(table)
+    print_table(table)

@@ -103,7 +103,7 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
     report.problems += _problems_of_sizes(clip, sizes) + _problems_of_masks(clip, sizes)
     rows = join_tracks(clip.tracks)
     boxes = len(rows.frames)
-    use = judge_boxes(rows.boxes_xywh, sizes[rows.frames], settings)
+    use = judge_boxes(rows.boxes_xywh, _sizes_or_declared(sizes, clip)[rows.frames], settings)
     visible, on_cutout = rows.visible & there[rows.frames], is_cutout[rows.frames]
     usable = visible & ~on_cutout & use.usable
     usable &= clip.is_video | (rows.boxes_xywh[:, 2:].min(axis=1) > settings.min_still_box_px)
@@ -121,6 +121,11 @@ def _check_clip(clip: Clip, settings: DataSettings, open_images: bool, report: S
     visible_frames = int(np.bincount(rows.track[usable], minlength=1).max())
     long_enough = len(clip.images) >= settings.min_clip_frames
     report.videos_usable += int(long_enough and visible_frames >= settings.min_visible_frames)
+
+
+def _sizes_or_declared(sizes: npt.NDArray[np.int_], clip: Clip) -> npt.NDArray[np.int_]:
+    """`(T, 2)`; of images that were not opened, what the annotations state, where they do."""
+    return sizes if clip.declared_sizes is None else np.where(sizes == 0, clip.declared_sizes, sizes)
 
 
 def _problems_of_sizes(clip: Clip, sizes: npt.NDArray[np.int_]) -> list[str]:

@@ -205,5 +205,6 @@ def _warn_of_boxes(name: str, counts: BoxCounts) -> None:
     # Large sources have many small boxes, which nobody misses: only what points to a mistake is told.
     is_doubtful = counts.outside > 0 or counts.usable < counts.boxes / 2
     if is_doubtful and (reasons := counts.passed_over()):
-        message = f"source {name}: {', '.join(reasons)}; `aiatrack data check` counts those that are usable"
+        advice = "`aiatrack data check --recipe` counts those that are usable"
+        message = f"source {name}: {', '.join(reasons)}; {advice}"
         warnings.warn(message, DataWarning, stacklevel=3)

@@ -184,17 +184,24 @@ def build_batches(
 
 
 def _load_ahead(batches: Dataset[_Batch], settings: DataSettings, start_step: int) -> Iterator[_Batch]:
+    workers = _useful_workers(settings.workers)
     loader: DataLoader[_Batch] = DataLoader(
         batches,
         batch_size=None,
         sampler=itertools.count(start_step),
-        num_workers=settings.workers,
-        prefetch_factor=settings.prefetch if settings.workers else None,
-        persistent_workers=settings.workers > 0,
-        worker_init_fn=_begin_worker if settings.workers else None,
-        multiprocessing_context=_worker_context() if settings.workers else None,
+        num_workers=workers,
+        prefetch_factor=settings.prefetch if workers else None,
+        persistent_workers=workers > 0,
+        worker_init_fn=_begin_worker if workers else None,
+        multiprocessing_context=_worker_context() if workers else None,
     )
     yield from loader
+
+
+def _useful_workers(wanted: int) -> int:
+    """About as many as there are cores: recipes name what suits a large machine; batches are the same."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(wanted, max(cores, 2))
 
 
 def _worker_context() -> BaseContext:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aiatrack.errors import DataError
+from aiatrack.evaluation.checks import to_numbers
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -43,15 +44,16 @@ def build_annotation(
 
     Args:
         boxes_xywh: `(T, 4)` pixels; NaN or infinite where there is no box.
-        flagged_absent: `(T,)` truth values, or None where the benchmark has no such flag.
+        flagged_absent: `(T,)` truth values, or numbers of which only 0 is false; None where the benchmark has
+            no such flag.
         attributes: names of challenges.
         image_size: width and height of the frames, if known.
         origin: file or sequence, for messages.
 
     Raises:
-        DataError: no frames, other than four columns, or flags of another length.
+        DataError: no frames, other than four columns, flags of another length, or either not plain numbers.
     """
-    boxes = np.asarray(boxes_xywh, dtype=np.float64)
+    boxes = to_numbers(boxes_xywh, origin)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
         raise DataError(
             f"{origin}: an annotation is one row of x, y, w, h a frame; got an array of shape {boxes.shape}"
@@ -59,7 +61,7 @@ def build_annotation(
     visible: BoolArray = np.all(np.isfinite(boxes), axis=1)
     if flagged_absent is None:
         return Annotation(boxes, visible, frozenset(attributes), None, image_size)
-    flags = np.asarray(flagged_absent).astype(bool).reshape(-1)
+    flags = to_numbers(flagged_absent, f"{origin}, flags of absence").astype(bool).reshape(-1)
     if len(flags) != len(boxes):
         raise DataError(
             f"{origin}: {len(boxes)} boxes but {len(flags)} flags of absence: one a frame is needed"

@@ -1,5 +1,6 @@
 """A benchmark on disk: its description, a root folder, and the reader that fits the two."""
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription, load_description
 from aiatrack.evaluation.layouts import LAYOUTS, FlatLayout, Layout
 from aiatrack.image_files import read_image_size
-from aiatrack.paths import exists, is_file, is_folder, why_unreachable
+from aiatrack.paths import exists, expand_home, is_file, is_folder, why_unreachable
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,13 @@ class SequenceCheck:
         return not self.problems
 
 
-def open_benchmark(name: str, root: Path) -> Benchmark:
+def open_benchmark(name: str, root: str | os.PathLike[str]) -> Benchmark:
     """Open a benchmark below a folder.
 
     Args:
         name: a name of `benchmark_names`, such as `otb100`.
         root: the folder in the benchmark's own layout, or one of flat annotation files (`NAME.txt`); either
-            may also lie in a subfolder called after the benchmark.
+            may also lie in a subfolder called after the benchmark. A leading `~` is the home folder.
 
     Raises:
         SettingsError: there is no benchmark of that name, or a sequence cannot be called after its folder.
@@ -110,6 +111,7 @@ def open_benchmark(name: str, root: Path) -> Benchmark:
     description = load_description(name)
     if description.layout not in LAYOUTS:
         raise SettingsError(f"benchmark {name}: no reader for layout {description.layout!r}")
+    root = expand_home(root)
     own = LAYOUTS[description.layout]
     if not is_folder(root):
         raise DataError(

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from aiatrack.atomic_files import write_text
-from aiatrack.errors import DataError, SettingsError
+from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import FloatArray
+from aiatrack.evaluation.checks import check_choice, check_finite_rows, to_numbers
 from aiatrack.evaluation.results import find_result_file, read_result_boxes
 
 
@@ -26,17 +27,26 @@ class Dialect:
     first_pixel: int = 0
     """Number of the first pixel: what is added to x and y of boxes that count from 0."""
 
-    def format_boxes(self, boxes_xywh: FloatArray) -> str:
+    def format_boxes(self, boxes_xywh: FloatArray, origin: str = "boxes") -> str:
         """Text of one file: a row a frame, Unix line ends.
 
         Args:
             boxes_xywh: `(T, 4)` pixels counted from 0.
+            origin: sequence, for messages.
+
+        Raises:
+            DataError: not four plain numbers a row, or a row that is not finite, which no reader would take.
         """
-        shifted = np.add(boxes_xywh, (self.first_pixel, self.first_pixel, 0, 0))
-        if self.decimals is None:
-            return "".join(
-                self.delimiter.join(map(str, row)) + "\n" for row in np.trunc(shifted).astype(int).tolist()
+        boxes = to_numbers(boxes_xywh, origin)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise DataError(
+                f"{origin}: one row of x, y, w, h a frame was expected; got an array of shape {boxes.shape}"
             )
+        check_finite_rows(boxes, origin)
+        shifted = np.add(boxes, (self.first_pixel, self.first_pixel, 0, 0))
+        if self.decimals is None:
+            # Python's integers have no end, at which NumPy's would turn into others.
+            return "".join(self.delimiter.join(str(int(n)) for n in row) + "\n" for row in shifted.tolist())
         return "".join(
             self.delimiter.join(f"{n:.{self.decimals}f}" for n in row) + "\n" for row in shifted.tolist()
         )
@@ -63,15 +73,14 @@ def select_dialect(name: str) -> Dialect:
     Raises:
         SettingsError: there is no such dialect.
     """
-    if name not in DIALECTS:
-        raise SettingsError(f"there is no dialect {name!r}: choose one of {', '.join(DIALECTS)}")
+    check_choice("dialect", name, DIALECTS)
     return DIALECTS[name]
 
 
 def write_results(
     boxes: Mapping[str, FloatArray], folder: Path, dialect: Dialect, *, prefix: str = ""
 ) -> list[Path]:
-    """Write one file a sequence.
+    """Write one file a sequence, none before all are found sound.
 
     Args:
         boxes: `(T, 4)` xywh by sequence name, pixels counted from 0 (or in the benchmark's own count with a
@@ -81,16 +90,18 @@ def write_results(
         prefix: of the benchmark, used where the dialect wants one.
 
     Raises:
+        DataError: boxes of a sequence are not rows of four finite numbers.
         OutputError: a file cannot be written.
     """
-    paths = []
+    texts = {}
     for name, sequence_boxes in boxes.items():
         below = (
             f"{name}/{name}_001.txt" if dialect.name == "got10k" else f"{prefix * dialect.prefixed}{name}.txt"
         )
-        paths.append(folder / below)
-        write_text(paths[-1], dialect.format_boxes(sequence_boxes))
-    return paths
+        texts[folder / below] = dialect.format_boxes(sequence_boxes, f"sequence {name}")
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
 
 
 def import_results(

@@ -12,10 +12,9 @@ from itertools import combinations
 from math import comb
 from typing import Any
 
-from aiatrack.errors import SettingsError
 from aiatrack.evaluation.measurement import FrameTable
 from aiatrack.evaluation.rules import RULE_FIELDS, RuleSet
-from aiatrack.evaluation.scoring import METRICS, score_metric
+from aiatrack.evaluation.scoring import check_metric, score_metric
 
 _ALWAYS = ("rounding", "first_frame", "passed_in", "counted", "denominator", "pooling")
 _OVERLAP = (*_ALWAYS, "clip_to_image", "test")
@@ -75,8 +74,7 @@ def explain_difference(
         SettingsError: unknown metric.
         DataError: some mixture of the two rule sets counts no frame at all.
     """
-    if metric not in METRICS:
-        raise SettingsError(f"there is no metric {metric!r}: choose one of {', '.join(METRICS)}")
+    check_metric(metric)
     differing = tuple(
         name
         for name in RULE_FIELDS

@@ -1,12 +1,13 @@
 """How sure a number is: bootstrap over sequences, since frames of one sequence are not independent."""
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
-from aiatrack.errors import DataError
+from aiatrack.errors import DataError, SettingsError
 from aiatrack.evaluation.annotation import FloatArray
-from aiatrack.evaluation.scoring import Score
+from aiatrack.evaluation.scoring import Score, check_metric
 from aiatrack.evaluation.wording import write_points
 
 RESAMPLES = 2000
@@ -57,9 +58,14 @@ def bootstrap_interval(
         score: of one tracker.
         metric: one of `METRICS`.
         level: share of samples inside, (0, 1).
-        resamples: number of bootstrap samples.
-        seed: of the random numbers; the same seed gives the same interval.
+        resamples: number of bootstrap samples, at least 1.
+        seed: of the random numbers, at least 0; the same seed gives the same interval.
+
+    Raises:
+        SettingsError: unknown metric, or a level, a number of samples or a seed out of range.
     """
+    check_metric(metric)
+    _check_settings(level, resamples, seed)
     if len(score.sequence_names) == 1:
         return None
     counts = _draw(len(score.sequence_names), resamples, seed)
@@ -82,12 +88,15 @@ def paired_difference(
         second: of another, on the same benchmark and rule set.
         metric: one of `METRICS`.
         level: share of samples inside the interval, (0, 1).
-        resamples: number of bootstrap samples.
-        seed: of the random numbers.
+        resamples: number of bootstrap samples, at least 1.
+        seed: of the random numbers, at least 0.
 
     Raises:
+        SettingsError: unknown metric, or a level, a number of samples or a seed out of range.
         DataError: the scores have no sequence in common.
     """
+    check_metric(metric)
+    _check_settings(level, resamples, seed)
     common = set(first.sequence_names) & set(second.sequence_names)
     if not common:
         raise DataError(
@@ -107,6 +116,14 @@ def paired_difference(
 def write_interval(interval: Interval | None) -> str:
     """An interval of shares as tables show it, in points of a hundred; empty without one."""
     return "" if interval is None else f"{write_points(interval.low)} - {write_points(interval.high)}"
+
+
+def _check_settings(level: float, resamples: int, seed: int) -> None:
+    if not (isinstance(level, Real) and 0 < level < 1):
+        raise SettingsError(f"the level of an interval lies between 0 and 1, such as 0.95; got {level!r}")
+    for name, value, least in (("resamples", resamples, 1), ("seed", seed, 0)):
+        if not (isinstance(value, Integral) and value >= least):
+            raise SettingsError(f"{name} must be a whole number of at least {least}; got {value!r}")
 
 
 def _ordered(score: Score, names: list[str]) -> Score:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, BoolArray, FloatArray
+from aiatrack.evaluation.checks import to_numbers
 from aiatrack.evaluation.rules import FirstFrame, FrameTest, Passed, Rounding, RuleSet
 
 IntArray = npt.NDArray[np.int64]
@@ -40,15 +41,16 @@ class FrameTable:
             annotations: ground truth of at least the same sequences.
 
         Raises:
-            DataError: no sequence, one without annotation, or not one box for each annotated frame.
+            DataError: no sequence, one without annotation, or not one box for each annotated frame; or boxes
+                that are not plain numbers.
         """
-        _check_rows(predictions, annotations)
+        rows = _checked_rows(predictions, annotations)
         self.names: tuple[str, ...] = tuple(predictions)
         truths = [annotations[name] for name in self.names]
         lengths = [len(truth) for truth in truths]
         self.sequence: IntArray = np.repeat(np.arange(len(truths)), lengths)
         self.is_first: BoolArray = np.concatenate([np.arange(length) == 0 for length in lengths])
-        self.predicted = np.concatenate([np.asarray(predictions[name], np.float64) for name in self.names])
+        self.predicted = np.concatenate(rows)
         self.annotated = np.concatenate([truth.boxes_xywh for truth in truths])
         self.visible = np.concatenate([truth.visible for truth in truths])
         self.flagged = np.concatenate(
@@ -99,17 +101,21 @@ class FrameTable:
         )
 
 
-def _check_rows(predictions: Mapping[str, FloatArray], annotations: Mapping[str, Annotation]) -> None:
+def _checked_rows(
+    predictions: Mapping[str, FloatArray], annotations: Mapping[str, Annotation]
+) -> list[FloatArray]:
+    """`(T, 4)` of each sequence."""
     if not predictions:
         raise DataError("there is no sequence to score: give the boxes of one at least")
+    rows = []
     for name, boxes in predictions.items():
         if name not in annotations:
             raise DataError(f"sequence {name} has boxes but no annotation: score it on its own benchmark")
-        if np.shape(boxes) != (len(annotations[name]), 4):
+        rows.append(to_numbers(boxes, f"sequence {name}"))
+        if rows[-1].shape != (len(annotations[name]), 4):
             expected = f"({len(annotations[name])}, 4)"
-            raise DataError(
-                f"sequence {name}: boxes of shape {expected} were expected, got {np.shape(boxes)}"
-            )
+            raise DataError(f"sequence {name}: boxes of shape {expected} were expected, got {rows[-1].shape}")
+    return rows
 
 
 def _round_predictions(boxes: FloatArray, rounding: Rounding) -> FloatArray:

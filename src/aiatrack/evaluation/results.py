@@ -10,6 +10,7 @@ from aiatrack.boxes import box_iou, xywh_to_xyxy
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import Annotation, FloatArray
 from aiatrack.evaluation.benchmark import Benchmark
+from aiatrack.evaluation.checks import check_finite_rows
 from aiatrack.evaluation.description import benchmark_names, load_description
 from aiatrack.number_files import read_number_rows
 from aiatrack.paths import is_file, is_folder, why_unreachable
@@ -199,11 +200,7 @@ def read_result_boxes(path: Path, frames: int) -> FloatArray:
         raise DataError(
             f"{path.name} is too {kind}: {frames} rows were expected, one a frame, got {len(boxes)}"
         )
-    wrong = ~np.isfinite(boxes).all(axis=1)
-    if wrong.any():
-        raise DataError(
-            f"{path.name}: {wrong.sum()} rows are not finite, first row {int(wrong.argmax()) + 1}"
-        )
+    check_finite_rows(boxes, path.name)
     negative = (boxes[:, 2:] < 0).any(axis=1)
     if negative.any():
         raise DataError(

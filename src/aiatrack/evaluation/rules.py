@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from aiatrack.errors import SettingsError
+from aiatrack.evaluation.checks import check_choice
 
 
 class Rounding(str, Enum):
@@ -229,6 +230,5 @@ def select_rules(name: str, absent_errors: AbsentErrors = AbsentErrors.MISS) -> 
         raise SettingsError(
             "VOT numbers come from the VOT toolkit itself, never from here: run it on a VOT workspace"
         )
-    if name not in RULE_SETS:
-        raise SettingsError(f"there is no rule set {name!r}: choose one of {', '.join(RULE_SETS)}")
+    check_choice("rule set", name, RULE_SETS)
     return replace(RULE_SETS[name], absent_errors=absent_errors)

@@ -11,6 +11,7 @@ import numpy as np
 
 from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import BoolArray, FloatArray
+from aiatrack.evaluation.checks import check_choice
 from aiatrack.evaluation.measurement import FrameTable, IntArray
 from aiatrack.evaluation.rules import (
     AbsentErrors,
@@ -54,7 +55,12 @@ class Score:
     """What a reader of the numbers must know: rules that could not be applied, sequences left out."""
 
     def overall(self, metric: str = "success_auc") -> float:
-        """The benchmark's number for a metric of `METRICS`."""
+        """The benchmark's number for a metric of `METRICS`.
+
+        Raises:
+            SettingsError: unknown metric.
+        """
+        check_metric(metric)
         return float(np.average(self.values[metric], weights=self.weights))
 
     def overall_curve(self, curves: FloatArray) -> FloatArray:
@@ -68,7 +74,18 @@ class Score:
         Args:
             classes: object class by sequence name, for all sequences of this score.
             metric: one of `METRICS`.
+
+        Raises:
+            SettingsError: unknown metric.
+            DataError: a sequence of this score has no class.
         """
+        check_metric(metric)
+        missing = [name for name in self.sequence_names if name not in classes]
+        if missing:
+            raise DataError(
+                f"no object class of {count_sequences(len(missing))} ({', '.join(missing)}): "
+                "give one for each sequence of the score"
+            )
         groups: dict[str, list[float]] = {}
         for name, value in zip(self.sequence_names, self.values[metric], strict=True):
             groups.setdefault(classes[name], []).append(float(value))
@@ -89,6 +106,15 @@ class Score:
             precision_curves=self.precision_curves[selection],
             normalised_precision_curves=self.normalised_precision_curves[selection],
         )
+
+
+def check_metric(metric: str) -> None:
+    """Make sure that a metric is one of `METRICS`.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    check_choice("metric", metric, METRICS)
 
 
 def curve_thresholds(curve: Curve) -> FloatArray:
@@ -120,8 +146,10 @@ def score_metric(table: FrameTable, rules: RuleSet, metric: str) -> float:
     """One number of `score_frames` alone, without the cost of the others; a metric of `METRICS`.
 
     Raises:
+        SettingsError: unknown metric.
         DataError: no sequence has a frame after its first that the rules count.
     """
+    check_metric(metric)
     scorer = _Scorer(table, rules)
     kept = scorer.is_predicted
     return float(np.average(scorer.values(metric)[kept], weights=scorer.weights[kept]))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.errors import TrackingError
 from aiatrack.tracking import ReferenceSet
 
 
@@ -15,10 +16,20 @@ def level_ensembles(
     """Fill ensembles below the largest or `smallest` up with references that count zero.
 
     Returns:
-        B lists of R handles, and `(B, R)` counts. R is 0 where no ensemble has a member to fill up with.
+        B lists of R handles, and `(B, R)` counts. R is 0 where all ensembles are empty.
+
+    Raises:
+        TrackingError: some ensembles are empty and others are not.
     """
-    largest = max(len(target.short_term) for target in references)
+    sizes = [len(target.short_term) for target in references]
+    largest = max(sizes)
     if largest:
+        # The network attends to no ensemble at all, or to one of each target.
+        if 0 in sizes:
+            raise TrackingError(
+                f"{sizes.count(0)} of {len(sizes)} ensembles are empty: either all of a call or none may be; "
+                "locate targets without one in a call of their own"
+            )
         largest = max(largest, smallest)
     counts = np.zeros((len(references), largest), np.float32)
     ensembles = []

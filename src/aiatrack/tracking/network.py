@@ -42,7 +42,8 @@ class ReferenceSet:
 
     Attributes:
         long_term: handle of frame 0.
-        short_term: R handles, the distinct members of the ensemble; may be empty.
+        short_term: R handles, the distinct members of the ensemble; may be empty, where those of all targets
+            of one call are.
         multiplicity: R counts, how often each is in the ensemble: identical ones are counted, not copied.
     """
 
@@ -90,7 +91,11 @@ class Network(Protocol):
         """
 
     def locate(self, search: Any, references: Sequence[ReferenceSet]) -> LocatedTargets:
-        """Find a target in each of the B search regions of a memory, given B sets of references."""
+        """Find a target in each of the B search regions of a memory, given B sets of references.
+
+        Raises:
+            TrackingError: some of the B ensembles are empty and others are not: all may be, or none.
+        """
 
 
 @runtime_checkable

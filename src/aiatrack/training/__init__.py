@@ -8,7 +8,7 @@ from aiatrack.training.loop import RunSummary, TrainingRun
 from aiatrack.training.losses import LossReport, giou_loss, iou_loss, l1_loss, weighted_losses
 from aiatrack.training.objective import TrackingObjective
 from aiatrack.training.observers import MetricsJournal, Observer, TensorBoardLog
-from aiatrack.training.plan import TrainingPlan, plan_training
+from aiatrack.training.plan import PlanProgress, TrainingPlan, plan_training
 from aiatrack.training.surroundings import BatchStream, CorpusStream, PictureWriter, Surroundings, Validation
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "MetricsJournal",
     "Observer",
     "PictureWriter",
+    "PlanProgress",
     "RunSummary",
     "Surroundings",
     "TensorBoardLog",

@@ -92,6 +92,6 @@ def load_initial_weights(network: AiATrack, path: Path) -> None:
         changed = [name for name, value in ours.items() if theirs[name] != value]
         raise WeightsError(
             f"{path} holds a network with other settings ({', '.join(changed)}) than the one to train: "
-            "choose the model that the weights belong to"
+            f"choose the model that the weights belong to, such as model={model.name}"
         )
     load_state(network, weights, origin=str(path))

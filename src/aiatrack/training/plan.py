@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from aiatrack.errors import TrainingError
 from aiatrack.model import AiATrack
 from aiatrack.training.surroundings import BatchStream
 from aiatrack.training.trainee import Trainee
+
+PlanProgress = Callable[[int, int], None]
+"""Called with the number of steps taken and of all that will be."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,12 @@ class TrainingPlan:
 
 
 def plan_training(
-    settings: TrainingSettings, network: AiATrack, batches: BatchStream, *, measured_steps: int = 3
+    settings: TrainingSettings,
+    network: AiATrack,
+    batches: BatchStream,
+    *,
+    measured_steps: int = 3,
+    progress: PlanProgress | None = None,
 ) -> TrainingPlan:
     """Train for a few steps, the first of them unmeasured, and extrapolate. Nothing is written.
 
@@ -51,14 +60,19 @@ def plan_training(
         network: changed by the steps.
         batches: as for the run itself.
         measured_steps: optimiser steps behind the estimate.
+        progress: told before every step, and after the last.
     """
+    told = progress or (lambda done, of: None)
     trainee = Trainee(settings, network)
     accelerator = trainee.accelerator
     stream = batches(rank=accelerator.process_index, world_size=accelerator.num_processes, start_step=0)
+    told(0, 1 + measured_steps)
     _take_step(trainee, stream)
     started, waited = time.monotonic(), 0.0
-    for _ in range(measured_steps):
+    for step in range(measured_steps):
+        told(1 + step, 1 + measured_steps)
         waited += _take_step(trainee, stream)
+    told(1 + measured_steps, 1 + measured_steps)
     seconds_per_step = (time.monotonic() - started) / measured_steps
     global_batch_size = settings.batch_size * settings.accumulation * accelerator.num_processes
     return TrainingPlan(
