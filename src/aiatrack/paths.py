@@ -10,6 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+AnyPath = str | os.PathLike[str]
+"""As people give one; `expand_home` makes it a `Path`."""
+
 
 def exists(path: Path) -> bool:
     """Whether anything that can be reached lies at `path`."""
@@ -46,7 +49,7 @@ def walk_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
             trees += [path for name in sorted(names) if (path := Path(folder, name)).is_symlink()]
 
 
-def expand_home(path: str | os.PathLike[str]) -> Path:
+def expand_home(path: AnyPath) -> Path:
     """`path` with a leading `~` or `~user` replaced by the home folder, where that is known.
 
     Elsewhere it is returned as it is: a file may be called `~draft.txt`.

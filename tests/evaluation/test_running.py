@@ -15,8 +15,9 @@ from running_trackers import LENGTHS, write_benchmark
 
 from aiatrack.errors import DataError, OutputError, SettingsError, TrackingError
 from aiatrack.evaluation.benchmark import open_benchmark
-from aiatrack.evaluation.dialects import DIALECTS
+from aiatrack.evaluation.dialects import DIALECTS, import_results, write_results
 from aiatrack.evaluation.entry import open_entry
+from aiatrack.evaluation.report import build_report, write_report
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.running import Observer, Outcome, parse_tracker, run_tracker
 from aiatrack.evaluation.running.results_folder import ResultsFolder
@@ -73,6 +74,21 @@ def test_the_scorer_reads_what_the_runner_writes(run: Run, tmp_path: Path) -> No
     entry = open_entry(tmp_path / "out", benchmark, read_annotations(benchmark))
     assert entry.results.problems == ()
     assert entry.results.frames_per_second is not None and entry.results.frames_per_second > 0
+
+
+def test_folders_may_be_text(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_benchmark(tmp_path / "benchmark", LENGTHS)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    opened = open_benchmark("folders", "~/benchmark")
+    run_tracker(parse_tracker("python:running_trackers:Drift"), opened, "~/results")
+    entry = open_entry("~/results", opened, read_annotations(opened))
+    assert entry.tracker == "results" and len(entry.results.boxes) == 3
+    write_results(entry.results.boxes, "~/copies", DIALECTS["plain"])
+    lengths = {name: len(boxes) for name, boxes in entry.results.boxes.items()}
+    for name, boxes in import_results(str(tmp_path / "copies"), lengths).items():
+        np.testing.assert_allclose(boxes, entry.results.boxes[name], atol=1e-3)
+    write_report(build_report([entry]), "~/report.md")
+    assert (tmp_path / "report.md").is_file()
 
 
 def test_the_longest_sequences_come_first(run: Run) -> None:

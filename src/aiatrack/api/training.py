@@ -22,7 +22,7 @@ from aiatrack.data import SampleBatch, ValidationClip, check_sources, validation
 from aiatrack.errors import OutputError, SettingsError, TrainingError
 from aiatrack.evaluation.running import validate_tracker
 from aiatrack.model import AiATrack
-from aiatrack.paths import is_folder
+from aiatrack.paths import AnyPath, expand_home, is_folder
 from aiatrack.runtimes import EagerNetwork
 from aiatrack.tracking import Tracker
 from aiatrack.training import (
@@ -44,7 +44,7 @@ _TRUTH_AND_PREDICTION = ((255, 255, 255), (0, 220, 110))
 
 
 def open_training_run(
-    settings: TrainingSettings, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()
+    settings: TrainingSettings, folder: AnyPath, *, resume: bool = False, observers: Sequence[Observer] = ()
 ) -> TrainingRun:
     """Prepare a run; its `run()` trains.
 
@@ -69,6 +69,7 @@ def open_training_run(
     _check_best_metric(settings)
     _warn_of_random_frozen_part(settings)
     check_sources(settings.data)
+    folder = expand_home(folder)
     _check_folder(folder, resume=resume)
     network = build_initial_network(_with_packaged_weights(settings))
     logs: list[Observer] = [

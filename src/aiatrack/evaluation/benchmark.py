@@ -1,6 +1,5 @@
 """A benchmark on disk: its description, a root folder, and the reader that fits the two."""
 
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from aiatrack.evaluation.annotation import Annotation
 from aiatrack.evaluation.description import BenchmarkDescription, SequenceDescription, load_description
 from aiatrack.evaluation.layouts import LAYOUTS, FlatLayout, Layout
 from aiatrack.image_files import read_image_size
-from aiatrack.paths import exists, expand_home, is_file, is_folder, why_unreachable
+from aiatrack.paths import AnyPath, exists, expand_home, is_file, is_folder, why_unreachable
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class SequenceCheck:
         return not self.problems
 
 
-def open_benchmark(name: str, root: str | os.PathLike[str]) -> Benchmark:
+def open_benchmark(name: str, root: AnyPath) -> Benchmark:
     """Open a benchmark below a folder.
 
     Args:

@@ -12,6 +12,7 @@ from aiatrack.errors import DataError
 from aiatrack.evaluation.annotation import FloatArray
 from aiatrack.evaluation.checks import check_choice, check_finite_rows, to_numbers
 from aiatrack.evaluation.results import find_result_file, read_result_boxes
+from aiatrack.paths import AnyPath, expand_home
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def select_dialect(name: str) -> Dialect:
 
 
 def write_results(
-    boxes: Mapping[str, FloatArray], folder: Path, dialect: Dialect, *, prefix: str = ""
+    boxes: Mapping[str, FloatArray], folder: AnyPath, dialect: Dialect, *, prefix: str = ""
 ) -> list[Path]:
     """Write one file a sequence, none before all are found sound.
 
@@ -98,14 +99,19 @@ def write_results(
         below = (
             f"{name}/{name}_001.txt" if dialect.name == "got10k" else f"{prefix * dialect.prefixed}{name}.txt"
         )
-        texts[folder / below] = dialect.format_boxes(sequence_boxes, f"sequence {name}")
+        texts[expand_home(folder) / below] = dialect.format_boxes(sequence_boxes, f"sequence {name}")
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)
 
 
 def import_results(
-    folder: Path, frames: Mapping[str, int], *, prefix: str = "", first_pixel: int = 0, partial: bool = False
+    folder: AnyPath,
+    frames: Mapping[str, int],
+    *,
+    prefix: str = "",
+    first_pixel: int = 0,
+    partial: bool = False,
 ) -> dict[str, FloatArray]:
     """Read published results whatever their delimiter, and count pixels from 0.
 
@@ -123,7 +129,7 @@ def import_results(
         DataError: a file (or, if `partial`, every file) is missing, damaged, or has another number of rows;
             nothing is padded or cut.
     """
-    imported = {}
+    folder, imported = expand_home(folder), {}
     for name, rows in frames.items():
         try:
             boxes = _read_result(folder, name, rows, prefix)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from aiatrack.evaluation.measurement import FrameTable
 from aiatrack.evaluation.results import BenchmarkAnnotations, Results, read_results
 from aiatrack.evaluation.rules import RuleSet
 from aiatrack.evaluation.scoring import METRICS, Score, score_frames
+from aiatrack.paths import AnyPath, expand_home
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Entry:
 
 
 def open_entry(
-    folder: Path,
+    folder: AnyPath,
     benchmark: Benchmark,
     annotations: BenchmarkAnnotations,
     *,
@@ -72,7 +72,7 @@ def open_entry(
         DataError: see `read_results`.
     """
     results = read_results(folder, benchmark, annotations, partial=partial)
-    return Entry(tracker or folder.resolve().name, benchmark, annotations, results)
+    return Entry(tracker or expand_home(folder).resolve().name, benchmark, annotations, results)
 
 
 def tabulate_entry(

@@ -13,7 +13,7 @@ from aiatrack.evaluation.benchmark import Benchmark
 from aiatrack.evaluation.checks import check_finite_rows
 from aiatrack.evaluation.description import benchmark_names, load_description
 from aiatrack.number_files import read_number_rows
-from aiatrack.paths import is_file, is_folder, why_unreachable
+from aiatrack.paths import AnyPath, expand_home, is_file, is_folder, why_unreachable
 
 _SHOWN = 8
 _LEAST_START_OVERLAP = 0.5
@@ -114,7 +114,7 @@ def select_results_folder(folder: Path, benchmark: str) -> Path:
 
 
 def read_results(
-    folder: Path, benchmark: Benchmark, annotations: BenchmarkAnnotations, *, partial: bool = False
+    folder: AnyPath, benchmark: Benchmark, annotations: BenchmarkAnnotations, *, partial: bool = False
 ) -> Results:
     """Read a tracker's results, any dialect of delimiter, and check them against the annotation.
 
@@ -128,6 +128,7 @@ def read_results(
         DataError: no folder, no result of this benchmark, boxes that do not start at the targets; or, unless
             `partial`, any problem at all. Nothing is padded, cut or guessed.
     """
+    folder = expand_home(folder)
     if not is_folder(folder):
         raise DataError(
             f"there is no folder of results {folder}{why_unreachable(folder)}: one file NAME.txt a sequence "

@@ -13,7 +13,7 @@ from aiatrack.evaluation.benchmark import Benchmark, BenchmarkSequence
 from aiatrack.evaluation.dialects import Dialect
 from aiatrack.evaluation.results import find_result_file, read_result_boxes
 from aiatrack.number_files import read_number_rows, read_numbers
-from aiatrack.paths import is_file
+from aiatrack.paths import AnyPath, expand_home, is_file
 
 REPETITIONS = 3
 """Runs that the GOT-10k server wants of a tracker that is not deterministic."""
@@ -25,7 +25,7 @@ Files = dict[str, str]
 """Text by path inside an archive."""
 
 
-def collect_got10k(folder: Path, benchmark: Benchmark, *, deterministic: bool = True) -> Files:
+def collect_got10k(folder: AnyPath, benchmark: Benchmark, *, deterministic: bool = True) -> Files:
     """Gather `SEQ/SEQ_001.txt` and `SEQ/SEQ_time.txt` of every sequence.
 
     Args:
@@ -37,13 +37,14 @@ def collect_got10k(folder: Path, benchmark: Benchmark, *, deterministic: bool = 
     Raises:
         DataError: a file is missing or does not fit the sequence; all sequences are named.
     """
+    results = expand_home(folder)
 
     def collect(sequence: BenchmarkSequence, frames: int) -> Files:
         name = sequence.name
-        first = _result_file(folder, sequence, benchmark)
+        first = _result_file(results, sequence, benchmark)
         runs = [first]
         if not deterministic:
-            runs += [folder / name / f"{name}_{run:03d}.txt" for run in range(2, REPETITIONS + 1)]
+            runs += [results / name / f"{name}_{run:03d}.txt" for run in range(2, REPETITIONS + 1)]
         files = {
             f"{name}/{name}_{index:03d}.txt": _TEXT.format_boxes(_checked(run, frames, sequence))
             for index, run in enumerate(runs, start=1)
@@ -54,7 +55,7 @@ def collect_got10k(folder: Path, benchmark: Benchmark, *, deterministic: bool = 
     return _collect_all(benchmark, collect)
 
 
-def collect_trackingnet(folder: Path, benchmark: Benchmark) -> Files:
+def collect_trackingnet(folder: AnyPath, benchmark: Benchmark) -> Files:
     """Gather a flat `SEQ.txt` of every sequence.
 
     Args:
@@ -64,15 +65,16 @@ def collect_trackingnet(folder: Path, benchmark: Benchmark) -> Files:
     Raises:
         DataError: a file is missing or does not fit the sequence; all sequences are named.
     """
+    results = expand_home(folder)
 
     def collect(sequence: BenchmarkSequence, frames: int) -> Files:
-        boxes = _checked(_result_file(folder, sequence, benchmark), frames, sequence)
+        boxes = _checked(_result_file(results, sequence, benchmark), frames, sequence)
         return {f"{sequence.name}.txt": _TEXT.format_boxes(boxes)}
 
     return _collect_all(benchmark, collect)
 
 
-def write_submission(files: Mapping[str, str], path: Path) -> None:
+def write_submission(files: Mapping[str, str], path: AnyPath) -> None:
     """Write an archive; equal files give equal bytes.
 
     Args:
@@ -83,6 +85,7 @@ def write_submission(files: Mapping[str, str], path: Path) -> None:
         SettingsError: the name does not end in `.zip`.
         OutputError: it cannot be written.
     """
+    path = expand_home(path)
     if path.suffix.lower() != ".zip":
         raise SettingsError(f"a submission is a zip archive: give a name ending in .zip; got {path.name}")
     with replace_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:

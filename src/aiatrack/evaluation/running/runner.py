@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from aiatrack.errors import DataError
@@ -15,6 +14,7 @@ from aiatrack.evaluation.running.manifest import Manifest
 from aiatrack.evaluation.running.results_folder import BOX_DIALECT, ResultsFolder
 from aiatrack.evaluation.running.sequence_run import SequenceTask, build_task
 from aiatrack.evaluation.running.tracker import TrackerFactory
+from aiatrack.paths import AnyPath, expand_home
 
 
 class Observer:
@@ -95,7 +95,7 @@ class Outcome:
 def run_tracker(
     factory: TrackerFactory,
     benchmark: Benchmark,
-    folder: Path,
+    folder: AnyPath,
     *,
     pool: Pool | None = None,
     retries: int = 1,
@@ -129,7 +129,7 @@ def run_tracker(
         )
     pool = pool or LocalPool()
     identity = _identify(factory, benchmark, pool.threads)
-    results = ResultsFolder(folder)
+    results = ResultsFolder(expand_home(folder))
     with results.lock_for_runner():
         manifest = results.open_manifest(identity)
         evaluation = _Evaluation(results, manifest, observer or Observer(), retries)
