@@ -242,7 +242,7 @@ class MultiTracker:
 
     def __reduce__(self) -> NoReturn:
         # Some runtimes' networks cannot be pickled; with the others it would seem to work, at their size.
-        raise TrackingError("a tracker is neither copied nor pickled: pickle its state() and resume() there")
+        raise TrackingError("a tracker is not pickled or copied: pickle its state() and resume() there")
 
     def __enter__(self) -> Self:
         return self
