@@ -76,6 +76,8 @@ def test_ctrl_c_writes_what_was_seen(attention, here, monkeypatch, stopped_at):
         (["-o", "missing/seen.png"], OutputError, "does not exist"),
         (["--end", "0.01"], DataError, "nothing is looked for"),
         (["--benchmark", "nowhere"], SettingsError, "nowhere"),
+        (["--set", "presence=on"], SettingsError, "looks in several"),
+        (["--set", "ensemble_size=100", "-o", "wide.webp"], OutputError, "choose .png"),
     ],
 )
 def test_what_cannot_be_shown(attention, here, arguments, error, words):
@@ -129,12 +131,17 @@ def test_started_again(tiny_weights):
         assert tracker.update(world[2]).result.frame_index == 2
     with pytest.raises(BoxError):
         tracker.start(world[0], (200, 20, 20, 20))
+    view = tracker.update(world[1])
+    assert view.result.frame_index == 3, "the old target stays"
+    numbers = [reference.number for reference in view.observation.references]
+    assert numbers[1:] == sorted(numbers[1:])
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"presence": "on"}, "looks in several"),
+        ({"presence": True}, "looks in several"),
         ({"color": "bgr"}, "takes no color"),
         ({"nothing": 1}, "nothing"),
     ],

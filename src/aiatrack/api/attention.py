@@ -73,8 +73,12 @@ class WatchedTracker:
 
     def start(self, frame: Image, box: BoxLike) -> TrackResult:
         """Begin to follow what is inside a box; as `Tracker.start`."""
-        self._network.begin()
-        return self._tracker.start(frame, box)
+        before = self._network.begin()
+        try:
+            return self._tracker.start(frame, box)
+        except BaseException:
+            self._network.begin(before)  # the old target stays
+            raise
 
     def update(self, frame: Image) -> AttentionView:
         """Find the target in the next frame; arguments and errors as in `Tracker.update`."""
@@ -110,17 +114,17 @@ def load_watched_tracker(
         raise SettingsError(
             f"{model} is an exported folder, whose graphs give boxes and no attention: give the weights file"
         )
-    if changes.get("presence") == "on":
-        raise SettingsError(
-            'attention is watched in one region a frame, and presence="on" looks in several: leave it out, '
-            'or choose "judge" or "off"'
-        )
     weights = find_weights(model)
     from aiatrack.model import load_network
     from aiatrack.runtimes.watched import WatchedNetwork
 
     stored, module = load_network(weights)
     settings = with_calibration(model, stored).tracking.replace(**changes)
+    if settings.presence == "on":
+        raise SettingsError(
+            'attention is watched in one region a frame, and presence="on" looks in several: leave it out, '
+            'or choose "judge" or "off"'
+        )
     return WatchedTracker(WatchedNetwork(module, select_device(device)), settings, color)
 
 

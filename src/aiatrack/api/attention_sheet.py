@@ -64,19 +64,26 @@ def _first_row(result: TrackResult, seen: Observation, token: int) -> list[Panel
 
 def _row_of_looks(seen: Observation, token: int, *, refined: bool) -> list[Panel]:
     """Where the token looks, in its own region by each layer and in each reference."""
-    way = "refined" if refined else "unrefined"
     mark, row = _mark_of(token, seen.grid_size), []
     for number, layer in enumerate(seen.encoder, start=1):
         name = f"encoder {number}" if len(seen.encoder) > 1 else "encoder"
         looks = layer.of_token(token, refined=refined)
-        row.append(Panel(seen.crop, f"{name}, {way}", looks, _highest(layer, token), mark_xy=mark))
+        row.append(
+            Panel(seen.crop, f"{name}{_way(layer, refined)}", looks, _highest(layer, token), mark_xy=mark)
+        )
     for reference in seen.references:
         name = f"frame {reference.number}" + (f" x{reference.count}" if reference.count > 1 else "")
         looks = reference.attention.of_token(token, refined=refined)
-        caption = f"{name}, {way}: {looks[reference.target].sum():.0%} on target"
+        caption = f"{name}{_way(reference.attention, refined)}: {looks[reference.target].sum():.0%} on target"
         highest = _highest(reference.attention, token)
         row.append(Panel(reference.crop, caption, looks, highest, box_xywh=reference.box_xywh))
     return row
+
+
+def _way(attention: Attention, refined: bool) -> str:
+    if _is_same(attention):
+        return ""  # nothing refines it
+    return ", refined" if refined else ", unrefined"
 
 
 def _highest(attention: Attention, token: int) -> float:
@@ -92,4 +99,8 @@ def _drawn_from_target(reference: WatchedReference) -> Array:
 
 def _is_refined(seen: Observation) -> bool:
     every = [*seen.encoder, *(reference.attention for reference in seen.references)]
-    return not all(np.array_equal(attention.plain, attention.refined) for attention in every)
+    return not all(map(_is_same, every))
+
+
+def _is_same(attention: Attention) -> bool:
+    return np.array_equal(attention.plain, attention.refined)

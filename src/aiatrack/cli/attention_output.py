@@ -86,7 +86,14 @@ class AttentionOutput:
 
     def _write_picture(self) -> None:
         if self._last is not None:
-            _, coded = cv2.imencode(self._path.suffix, self._last.draw(self._point)[..., ::-1])
+            picture = self._last.draw(self._point)
+            done, coded = cv2.imencode(self._path.suffix, picture[..., ::-1])
+            if not done:
+                height, width = picture.shape[:2]
+                raise OutputError(
+                    f"cannot write {self._path}: the format holds no picture of {width} x {height} pixels; "
+                    "choose .png, or a smaller ensemble_size"
+                )
             with replace_file(self._path) as temporary:
                 temporary.write_bytes(coded.tobytes())
             self._picture_written = True

@@ -118,6 +118,10 @@ def _build_factories(
     from aiatrack.integrations.evaluation import ModelFactory
 
     named = list(models or ([] if trackers else ["lite"]))
+    if choice["tracking"] and not named:
+        raise SettingsError(
+            "--set changes how our models track, and none is named: add --model, or leave it out"
+        )
     factories: list[TrackerFactory] = [ModelFactory(name, **choice) for name in named]
     factories += [parse_tracker(text) for text in trackers or ()]
     names = [factory.name for factory in factories]

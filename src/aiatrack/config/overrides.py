@@ -41,8 +41,8 @@ def tracking_overrides(texts: Sequence[str]) -> dict[str, Any]:
     changes = dict(parse_overrides(texts, example="ensemble_size=4"))
     for key in changes:
         check_key(key, TrackingSettings)
-    TrackingSettings.parse(changes, origin="tracking settings")
-    return changes
+    parsed = TrackingSettings.parse(changes, origin="tracking settings")
+    return {key: getattr(parsed, key) for key in changes}  # `on` as the word, 4 as 4.0
 
 
 def check_key(key: Any, model: type[BaseModel], prefix: str = "") -> None:

@@ -37,7 +37,7 @@ class ModelFactory:
     def name(self) -> str:
         """The model's name, or its file's or folder's; with what is changed of its tracking settings."""
         name = self.model if self.model in preset_names() else Path(self.model).stem
-        changes = [f"{key}={value}" for key, value in self.tracking.items()]
+        changes = [f"{key}={value}" for key, value in sorted(self.tracking.items())]
         # It becomes the name of a folder; the value may be a path.
         parts = [name, *([self.tracking_for] if self.tracking_for else []), *changes]
         return re.sub(r"[/\\]", "_", "-".join(parts))

@@ -140,9 +140,10 @@ class WatchedNetwork:
             raise TrackingError("nothing was looked for yet: mark a target, then update")
         return self._latest
 
-    def begin(self) -> None:
-        """Number crops from 0 anew."""
-        self._encoded = 0
+    def begin(self, number: int = 0) -> int:
+        """Number crops from there on; returns the number that would have been next."""
+        before, self._encoded = self._encoded, number
+        return before
 
     def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> _Crop:
         """Encode one crop `(1, S, S, 3)`.
