@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from cli_inputs import BOX, Outcome, film_times
 
+from aiatrack.api import attention_sheet
 from aiatrack.api.attention import WatchedTracker, load_watched_tracker, watch_attention
 from aiatrack.data.synthetic import SyntheticWorld, SyntheticWorldSettings
 from aiatrack.errors import AiATrackError, BoxError, DataError, OutputError, SettingsError, VideoError
 from aiatrack.model import build_network, load_network, save_weights
+from aiatrack.visualization import draw_panels
 
 
 @pytest.fixture
@@ -29,6 +31,11 @@ def test_picture_of_the_last_frame(attention, here):
     assert outcome.out.endswith("; wrote seen.png\n")
     # One encoder layer, frame 0 and an ensemble of three: five columns; refined and not: three rows.
     assert cv2.imread("seen.png").shape == (3 * 282 + 4, 5 * 260 + 4, 3)
+
+
+def test_frames_are_called_as_in_the_source(attention, here):
+    """At 25 frames a second, the box is given in frame 5."""
+    assert attention("--start", "0.2", "--end", "0.32", "-o", "seen.png").out.startswith("frame 7, ")
 
 
 def test_named_after_the_source(attention, here):
@@ -122,18 +129,79 @@ def test_from_python(tiny_weights, film):
         views[0].draw("ab")
 
 
+VARIANTS = {
+    "as it is": ({}, {}, ["encoder, refined", "frame 10, refined", "frame 10 x3, refined"]),
+    "no refinement": ({"refinement": "none"}, {}, ["encoder", "frame 10", "frame 10 x3"]),
+    "decoder alone": (
+        {"refined_attention": "decoder"},
+        {},
+        ["encoder", "frame 10, refined", "frame 10 x3, refined"],
+    ),
+    "two layers": (
+        {"encoder_layers": 2},
+        {},
+        ["encoder 1, refined", "encoder 2, refined", "frame 10, refined"],
+    ),
+    "no encoder": (
+        {"encoder_layers": 0, "refined_attention": "decoder"},
+        {},
+        ["frame 10, refined", "frame 10 x3, refined"],
+    ),
+    "one branch": (
+        {"combination": "merged"},
+        {},
+        ["encoder, refined", "frame 10, refined", "frame 10 x3, refined"],
+    ),
+    "long-term alone": ({"combination": "long_only"}, {}, ["encoder, refined", "frame 10, refined"]),
+    "no ensemble": ({}, {"ensemble_size": 0}, ["encoder, refined", "frame 10, refined"]),
+    "large ensemble": (
+        {},
+        {"ensemble_size": 10},
+        ["encoder, refined", "frame 10, refined", "frame 10 x10, refined"],
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_captions_say_what_is_shown(here, tiny_weights, monkeypatch, variant):
+    network, tracking, second_row = variant
+    settings, _ = load_network(tiny_weights)
+    changed = settings.replace(network=settings.network.replace(**network))
+    save_weights(here / "changed.safetensors", build_network(changed.network).state_dict(), changed)
+    tracker = load_watched_tracker(here / "changed.safetensors", **tracking)
+    world = [frame.image for frame in SyntheticWorld(SyntheticWorldSettings(frames=2, width=96, height=64))]
+    tracker.start(world[0], (20, 20, 20, 20))
+    drawn = []
+
+    def draw(rows, *, columns):
+        drawn.append([[panel.caption for panel in row] for row in rows])
+        return draw_panels(rows, columns=columns)
+
+    monkeypatch.setattr(attention_sheet, "draw_panels", draw)
+    tracker.update(world[1]).draw(first_frame=10)
+    first, second, *third = drawn[0]
+    assert first[0].startswith("frame 11, predicted overlap 0.")
+    assert first[1:3] == ["corners", "attention to the target, frame 10"]
+    said = [caption.partition(":")[0] for caption in second]
+    assert said[: len(second_row)] == second_row
+    assert bool(third) == any(caption.endswith("refined") for caption in said)
+    for row in third:
+        unrefined = [caption.partition(":")[0] for caption in row]
+        assert unrefined == [caption.replace("refined", "unrefined") for caption in said]
+
+
 def test_started_again(tiny_weights):
     tracker = load_watched_tracker(tiny_weights)
     world = [frame.image for frame in SyntheticWorld(SyntheticWorldSettings(frames=3, width=96, height=64))]
     for _ in range(2):
         tracker.start(world[0], (20, 20, 20, 20))
-        assert tracker.update(world[1]).observation.references[1].number == 0
+        assert tracker.update(world[1]).observation.references[1].frame_number == 0
         assert tracker.update(world[2]).result.frame_index == 2
     with pytest.raises(BoxError):
         tracker.start(world[0], (200, 20, 20, 20))
     view = tracker.update(world[1])
     assert view.result.frame_index == 3, "the old target stays"
-    numbers = [reference.number for reference in view.observation.references]
+    numbers = [reference.frame_number for reference in view.observation.references]
     assert numbers[1:] == sorted(numbers[1:])
 
 
@@ -149,10 +217,3 @@ def test_started_again(tiny_weights):
 def test_settings_that_cannot_be(tiny_weights, film, changes, words):
     with pytest.raises(SettingsError, match=words):
         next(watch_attention(film, (20, 20, 20, 20), model=tiny_weights, **changes))
-
-
-def test_an_exported_folder_has_no_attention(tmp_path, tiny_weights, monkeypatch):
-    monkeypatch.setattr("aiatrack.api.attention.find_export", lambda model: object())
-    monkeypatch.setattr("aiatrack.api.attention.check_tracking", lambda *_: {})
-    with pytest.raises(AiATrackError, match="give the weights file"):
-        load_watched_tracker(tmp_path)

@@ -63,13 +63,13 @@ def test_refined_maps_are_what_values_are_weighed_by(refinement, folded):
         return project((weights[:, :, 0].transpose(-2, -1) @ values).transpose(1, 2).flatten(2))
 
     if refinement is Refinement.CASCADE:
-        expected = weigh(maps.plain, references.values[:, 0], attention.output)
+        expected = weigh(maps.unrefined, references.values[:, 0], attention.output)
         second = attention.second_value(references.values[:, 0])
         expected = expected + weigh(maps.refined, second, attention.second_output)
     else:
         expected = weigh(maps.refined, references.values[:, 0], attention.output)
     np.testing.assert_allclose(attention(tokens, references), expected, rtol=1e-9, atol=1e-12)
-    assert torch.equal(maps.plain, maps.refined) == (refinement is Refinement.NONE)
+    assert torch.equal(maps.unrefined, maps.refined) == (refinement is Refinement.NONE)
 
 
 @torch.inference_mode()
@@ -98,8 +98,8 @@ def test_a_reference_that_counts_twice_is_drawn_from_as_two_are():
     network = build(TINY)
     log = AttentionLog(network)
     run(network, 2, [1.0, 1.0])
-    once = log.take_decoder()[1].plain.sum(dim=3)  # (B, H, R, N_q)
+    once = log.take_decoder()[1].unrefined.sum(dim=3)  # (B, H, R, N_q)
     run(network, 2, [2.0, 1.0])
-    twice = log.take_decoder()[1].plain.sum(dim=3)
+    twice = log.take_decoder()[1].unrefined.sum(dim=3)
     odds = once[:, :, 0] / once[:, :, 1]
     np.testing.assert_allclose(twice[:, :, 0] / twice[:, :, 1], 2 * odds, rtol=1e-6)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import aiatrack
 from aiatrack import api
+from aiatrack.api.attention import load_watched_tracker
 from aiatrack.api.export import export
 from aiatrack.cli.main import app
 from aiatrack.config import ModelSettings
@@ -385,3 +386,8 @@ def test_state_of_a_tracker_moves_between_runtimes(openvino_folder, tiny_weights
     second = api.load_multi_tracker(openvino_folder, "cpu").resume(first.state())
     ours, theirs = second.update(film[2])[1], first.update(film[2])[1]
     np.testing.assert_allclose(ours.box_xywh, theirs.box_xywh, atol=0.01)
+
+
+def test_an_exported_folder_has_no_attention_to_look_at(openvino_folder):
+    with pytest.raises(SettingsError, match="graphs give boxes and no attention: give the weights file"):
+        load_watched_tracker(openvino_folder)

@@ -1,5 +1,8 @@
 """A watched network answers as the eager one does, and says what it looked at."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +32,11 @@ def frames(count: int) -> list[np.ndarray]:
 def follow(network, settings, images):
     tracker = Tracker(network, settings)
     tracker.start(images[0], (30, 20, 40, 30))
-    return [tracker.update(image) for image in images[1:]]
+    results = []
+    for index, image in enumerate(images[1:], start=1):
+        network.frame_number = index
+        results.append(tracker.update(image))
+    return results
 
 
 def test_it_tracks_as_the_eager_network_does():
@@ -45,10 +52,10 @@ def test_what_was_looked_at():
     seen = watched.observation
     assert seen.crop.shape == (64, 64, 3)
     assert seen.grid_size == 4
-    np.testing.assert_allclose(seen.corner_shares.sum(axis=(1, 2)), 1, rtol=1e-6)
+    np.testing.assert_allclose(seen.corner_probabilities.sum(axis=(1, 2)), 1, rtol=1e-6)
     assert [layer.refined.shape for layer in seen.encoder] == [(2, 16, 16)]
     # Frame 5 is located with frames 0 to 4 in memory, of which the ensemble of three is 1, 2 and 4.
-    assert [reference.number for reference in seen.references] == [0, 1, 2, 4]
+    assert [reference.frame_number for reference in seen.references] == [0, 1, 2, 4]
     assert [reference.count for reference in seen.references] == [1, 1, 1, 1]
     long_term, *short_term = seen.references
     np.testing.assert_allclose(long_term.attention.refined.sum(axis=1), 1, rtol=1e-5)
@@ -63,7 +70,7 @@ def test_what_was_looked_at():
 def test_equal_references_are_counted():
     watched = WatchedNetwork(module(), CPU)
     follow(watched, REMEMBER_ALL.replace(ensemble_size=3), frames(2))
-    assert [(seen.number, seen.count) for seen in watched.observation.references] == [(0, 1), (0, 3)]
+    assert [(seen.frame_number, seen.count) for seen in watched.observation.references] == [(0, 1), (0, 3)]
 
 
 @pytest.mark.parametrize(("combination", "kept"), [(Combination.MERGED, 3), (Combination.LONG_ONLY, 1)])
@@ -100,21 +107,45 @@ def test_several_targets_are_refused():
         tracker.update(following)
 
 
-def test_crops_are_numbered_anew():
+def test_frames_are_numbered_by_who_tracks():
     watched = WatchedNetwork(module(), CPU)
-    follow(watched, REMEMBER_ALL, frames(4))
-    watched.begin()
+    watched.frame_number = 7
     follow(watched, REMEMBER_ALL, frames(2))
-    assert {reference.number for reference in watched.observation.references} == {0}
+    assert {reference.frame_number for reference in watched.observation.references} == {7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "encoder", "decoder"),
+    [
+        ({}, True, True),
+        ({"refinement": "none"}, False, False),
+        ({"refined_attention": "encoder"}, True, False),
+        ({"refined_attention": "decoder"}, False, True),
+    ],
+)
+def test_what_is_refined(changes, encoder, decoder):
+    watched = WatchedNetwork(module(TINY_NETWORK.replace(**changes)), CPU)
+    follow(watched, REMEMBER_ALL, frames(2))
+    seen = watched.observation
+    assert [layer.is_refined for layer in seen.encoder] == [encoder]
+    assert [reference.attention.is_refined for reference in seen.references] == [decoder, decoder]
 
 
 def test_references_keep_their_picture_and_nothing_else_of_the_crop():
     """A hundred of them are kept; maps of a `base` crop are megabytes each."""
     watched = WatchedNetwork(module(), CPU)
     tracker = Tracker(watched, REMEMBER_ALL)
-    images = frames(2)
+    encoded, encode = [], watched._network.encode
+
+    def remember_encoding(*arguments):
+        memory = encode(*arguments)
+        encoded.append(weakref.ref(memory.batch.tokens))
+        return memory
+
+    watched._network.encode = remember_encoding
+    images = frames(5)
     tracker.start(images[0], (30, 20, 40, 30))
-    (target,) = tracker._targets._targets.values()
-    handle = target.memory.long_term
-    assert not hasattr(handle, "memory") and not hasattr(handle, "encoder")
-    assert handle.pixels.base is None
+    assert all(tracker.update(image).remembered for image in images[1:])
+    gc.collect()
+    assert len(encoded) == 5
+    assert sum(reference() is not None for reference in encoded) <= 1

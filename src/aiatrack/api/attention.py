@@ -34,11 +34,11 @@ class AttentionView:
     result: TrackResult
     observation: "Observation"
 
-    def draw(self, point: Sequence[float] = (0.5, 0.5)) -> npt.NDArray[np.uint8]:
+    def draw(self, point: Sequence[float] = (0.5, 0.5), *, first_frame: int = 0) -> npt.NDArray[np.uint8]:
         """A sheet: what was found, and where one token of it looks, before and after refinement.
 
         First row: the search region with the box; the probability of each cell to be a corner; how much of
-        the attention of each token goes to the marked target, in frame 0 and in later ones. Second row: what
+        the attention of each token goes to the marked target, in the first frame and later. Second row: what
         the token under the cross draws from, in the search region itself (a layer of the encoder each) and
         in the references. Third row: what it would draw from if the correlation map were not refined. Both
         maps of a column have one scale; all are means over heads.
@@ -46,6 +46,7 @@ class AttentionView:
         Args:
             point: the token, as shares of the box that was found: `(0.5, 0.5)` is its middle, `(0.5, 1)` the
                 middle of its lower edge. What lies outside the search region becomes its border.
+            first_frame: number of the frame in which the target was marked; captions count from there.
 
         Returns:
             `(H, W, 3)` uint8 RGB, of one size for all frames of a film.
@@ -55,7 +56,7 @@ class AttentionView:
         """
         from aiatrack.api.attention_sheet import draw_sheet
 
-        return draw_sheet(self.result, self.observation, point)
+        return draw_sheet(self.result, self.observation, point, first_frame)
 
 
 class WatchedTracker:
@@ -70,19 +71,20 @@ class WatchedTracker:
     def __init__(self, network: "WatchedNetwork", settings: TrackingSettings, color: Color) -> None:
         self._network = network
         self._tracker = Tracker(network, settings, color=color)
+        self._frame_index = 0
 
     def start(self, frame: Image, box: BoxLike) -> TrackResult:
         """Begin to follow what is inside a box; as `Tracker.start`."""
-        before = self._network.begin()
-        try:
-            return self._tracker.start(frame, box)
-        except BaseException:
-            self._network.begin(before)  # the old target stays
-            raise
+        self._network.frame_number = 0
+        result = self._tracker.start(frame, box)
+        self._frame_index = result.frame_index
+        return result
 
     def update(self, frame: Image) -> AttentionView:
         """Find the target in the next frame; arguments and errors as in `Tracker.update`."""
+        self._network.frame_number = self._frame_index + 1
         result = self._tracker.update(frame)
+        self._frame_index = result.frame_index
         return AttentionView(result, self._network.observation)
 
 

@@ -17,14 +17,19 @@ _LEAST_COLUMNS = 4  # of the first row
 Array = npt.NDArray[np.float32]
 
 
-def draw_sheet(result: TrackResult, seen: Observation, point: Sequence[float]) -> npt.NDArray[np.uint8]:
+def draw_sheet(
+    result: TrackResult, seen: Observation, point: Sequence[float], first_frame: int
+) -> npt.NDArray[np.uint8]:
     """Draw what `AttentionView.draw` describes; arguments and errors as there."""
     token = _token_at(point, seen)
     # The ensemble's members are fewer at first, and counted; a film's pictures have one size.
     columns = len(seen.encoder) + sum(reference.count for reference in seen.references)
-    rows = [_first_row(result, seen, token), _row_of_looks(seen, token, refined=True)]
-    if _is_refined(seen):
-        rows.append(_row_of_looks(seen, token, refined=False))
+    rows = [
+        _first_row(result, seen, token, first_frame),
+        _attention_row(seen, token, first_frame, refined=True),
+    ]
+    if any(attention.is_refined for attention in [*seen.encoder, *(r.attention for r in seen.references)]):
+        rows.append(_attention_row(seen, token, first_frame, refined=False))
     return draw_panels(rows, columns=max(columns, _LEAST_COLUMNS))
 
 
@@ -48,13 +53,14 @@ def _mark_of(token: int, grid: int) -> tuple[float, float]:
     return (column + 0.5) / grid, (row + 0.5) / grid
 
 
-def _first_row(result: TrackResult, seen: Observation, token: int) -> list[Panel]:
-    title = f"frame {result.frame_index}, predicted overlap {result.predicted_iou:.2f}"
+def _first_row(result: TrackResult, seen: Observation, token: int, first_frame: int) -> list[Panel]:
+    title = f"frame {first_frame + result.frame_index}, predicted overlap {result.predicted_iou:.2f}"
     row = [
         Panel(seen.crop, title, box_xywh=seen.box_xywh, mark_xy=_mark_of(token, seen.grid_size)),
-        Panel(seen.crop, "corners", seen.corner_shares.sum(axis=0), box_xywh=seen.box_xywh),
+        Panel(seen.crop, "corners", seen.corner_probabilities.sum(axis=0), box_xywh=seen.box_xywh),
     ]
-    for references, frames in ((seen.references[:1], "frame 0"), (seen.references[1:], "later frames")):
+    long_term, short_term = seen.references[:1], seen.references[1:]
+    for references, frames in ((long_term, f"frame {first_frame}"), (short_term, "later frames")):
         if references:
             drawn = np.sum([_drawn_from_target(reference) for reference in references], axis=0)
             heat = drawn.reshape(seen.grid_size, seen.grid_size)
@@ -62,7 +68,7 @@ def _first_row(result: TrackResult, seen: Observation, token: int) -> list[Panel
     return row
 
 
-def _row_of_looks(seen: Observation, token: int, *, refined: bool) -> list[Panel]:
+def _attention_row(seen: Observation, token: int, first_frame: int, *, refined: bool) -> list[Panel]:
     """Where the token looks, in its own region by each layer and in each reference."""
     mark, row = _mark_of(token, seen.grid_size), []
     for number, layer in enumerate(seen.encoder, start=1):
@@ -72,7 +78,9 @@ def _row_of_looks(seen: Observation, token: int, *, refined: bool) -> list[Panel
             Panel(seen.crop, f"{name}{_way(layer, refined)}", looks, _highest(layer, token), mark_xy=mark)
         )
     for reference in seen.references:
-        name = f"frame {reference.number}" + (f" x{reference.count}" if reference.count > 1 else "")
+        name = f"frame {first_frame + reference.frame_number}" + (
+            f" x{reference.count}" if reference.count > 1 else ""
+        )
         looks = reference.attention.of_token(token, refined=refined)
         caption = f"{name}{_way(reference.attention, refined)}: {looks[reference.target].sum():.0%} on target"
         highest = _highest(reference.attention, token)
@@ -81,8 +89,8 @@ def _row_of_looks(seen: Observation, token: int, *, refined: bool) -> list[Panel
 
 
 def _way(attention: Attention, refined: bool) -> str:
-    if _is_same(attention):
-        return ""  # nothing refines it
+    if not attention.is_refined:
+        return ""
     return ", refined" if refined else ", unrefined"
 
 
@@ -95,12 +103,3 @@ def _drawn_from_target(reference: WatchedReference) -> Array:
     """`(N,)`, how much each token of the search region draws from the target, mean over heads."""
     drawn: Array = reference.attention.refined.mean(axis=0)[reference.target.ravel()].sum(axis=0)
     return drawn
-
-
-def _is_refined(seen: Observation) -> bool:
-    every = [*seen.encoder, *(reference.attention for reference in seen.references)]
-    return not all(map(_is_same, every))
-
-
-def _is_same(attention: Attention) -> bool:
-    return np.array_equal(attention.plain, attention.refined)

@@ -52,7 +52,7 @@ def attention(
     """Show where the network looks while it follows a target.
 
     The sheet's first row is the search region: the box, the corners' probabilities, and how much of each
-    token's attention goes to the marked target in frame 0 and in later ones. The second row is what the token
+    token's attention goes to the marked target in the first frame and later. The second row is what the token
     under the cross looks at, in the search region and in each reference; the third what it would look at if
     no inner attention refined the correlation map. Stop with Ctrl-C: what was seen so far is written.
 
@@ -65,14 +65,13 @@ def attention(
     aiatrack attention street.mp4 --box 9,80,64,48 --model mine.safetensors
     ```
     """
-    from aiatrack.cli.targets import parse_box, parse_point
-    from aiatrack.config import tracking_overrides
-
-    box_xywh, shares, changes = parse_box(box), parse_point(point), tracking_overrides(settings or [])
-    from aiatrack.cli.attention_output import open_attention_output
+    from aiatrack.cli.attention_output import open_attention_output, parse_point
+    from aiatrack.cli.targets import parse_box
     from aiatrack.cli.track_outputs import default_output
+    from aiatrack.config import tracking_overrides
     from aiatrack.video import open_frames, read_ahead
 
+    box_xywh, shares, changes = parse_box(box), parse_point(point), tracking_overrides(settings or [])
     path = output or default_output(source, "attention.png")
     with read_ahead(open_frames(source, start_s=start, end_s=end, frame_rate=frame_rate)) as frames:
         sheets = open_attention_output(path, frames, shares)
@@ -83,7 +82,7 @@ def attention(
         tracker.start(first.image, box_xywh)
         with interrupted_by_termination():
             try:
-                finished = sheets.write(tracker, frames)
+                finished = sheets.write(tracker, first, frames)
             except AiATrackError:
                 if sheets.is_written:
                     print_line(f"broken off: {sheets.summary}")

@@ -59,21 +59,6 @@ def parse_box(text: str) -> Box:
     return x, y, width, height
 
 
-def parse_point(text: str) -> tuple[float, float]:
-    """Read `X,Y`, shares of a box.
-
-    Raises:
-        SettingsError: not two finite numbers.
-    """
-    try:
-        x, y = (float(part) for part in text.replace(",", " ").split())
-    except ValueError:
-        x = y = math.nan
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise SettingsError(f"--point takes X,Y as shares of the box, such as 0.5,0.5; got {text!r:.80}")
-    return x, y
-
-
 def read_marks(options: Sequence[str], file: Path | None) -> list[TargetMark]:
     """Read targets from `--box [NAME=]X,Y,WIDTH,HEIGHT` and from `--boxes FILE`.
 

@@ -18,10 +18,10 @@ from aiatrack.video import (
     Frame,
     FrameSource,
     check_box_output,
+    film_rate,
     open_box_writer,
     open_film,
 )
-from aiatrack.video.film_writer import MAX_FRAME_RATE
 from aiatrack.video.output_path import is_same_file
 from aiatrack.video.stream_source import hide_password
 from aiatrack.visualization import colour_of, draw_result
@@ -74,12 +74,10 @@ class Outputs:
         self._box_writer: BoxWriter | None = None
         self._film: FilmWriter | None = None
         if film is not None:
-            rate = frames.frame_rate
             # A film's file starts with its first frame: nothing is replaced yet.
             self._film = open_film(
                 film,
-                # Where frames have times of their own, the rate is no more than a hint.
-                frame_rate=min(rate, MAX_FRAME_RATE) if rate and frames.has_own_times else rate,
+                frame_rate=film_rate(frames),
                 audio_from=frames.path,
                 pixel_aspect=frames.pixel_aspect,
                 inputs=self._inputs,

@@ -33,10 +33,10 @@ class ProjectedReferences(NamedTuple):
 class AttentionMaps(NamedTuple):
     """How much each query token draws from each key, `(B, H, R, N_k, N_q)`, one in all."""
 
-    plain: Tensor
+    unrefined: Tensor
     """From the correlation map as it is."""
     refined: Tensor
-    """From the refined one, which is what the network uses."""
+    """From the refined one, which is what the network uses; the same tensor where nothing refines it."""
 
 
 class CorrelationAttention(nn.Module):
@@ -141,15 +141,18 @@ class CascadeAttention(CorrelationAttention):
     def maps(
         self, query_tokens: Tensor, references: ProjectedReferences, multiplicity: Tensor | None = None
     ) -> AttentionMaps:
-        """Of the first attention, as plain, and of the second, as refined."""
+        """Of the first attention, as unrefined, and of the second, as refined."""
         first = self._correlate(self.query(query_tokens), references)
         found = super().forward(query_tokens, references, multiplicity)
         second = self._correlate(self.second_query(query_tokens + found), references)
         return _maps(first, second, multiplicity)
 
 
-def _maps(plain: Tensor, refined: Tensor, multiplicity: Tensor | None) -> AttentionMaps:
-    return AttentionMaps(*(_weigh(part, multiplicity).view(part.shape) for part in (plain, refined)))
+def _maps(unrefined: Tensor, refined: Tensor, multiplicity: Tensor | None) -> AttentionMaps:
+    weights = _weigh(unrefined, multiplicity).view(unrefined.shape)
+    if refined is unrefined:
+        return AttentionMaps(weights, weights)
+    return AttentionMaps(weights, _weigh(refined, multiplicity).view(refined.shape))
 
 
 def _weigh(vectors: Tensor, multiplicity: Tensor | None) -> Tensor:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from aiatrack.config import Combination
 from aiatrack.errors import TrackingError
 from aiatrack.model import AiATrack, AttentionLog, AttentionMaps, ProjectedReferences, target_region
 from aiatrack.runtimes.eager import EagerMemory, EagerNetwork
@@ -24,16 +26,21 @@ class Attention:
     """How much each token of the search region draws from each token of something.
 
     Attributes:
-        plain: `(H, N, N)`, by the correlation map as it is: rows are what is drawn from, columns who draws.
-        refined: `(H, N, N)`, by the refined map, as the network does it; equal where nothing refines it.
+        unrefined: `(H, N, N)`, by the correlation map as it is; rows are drawn from, columns draw.
+        refined: `(H, N, N)`, by the refined map, as the network does it; the same where nothing refines it.
     """
 
-    plain: Array
+    unrefined: Array
     refined: Array
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether anything refines it, in a network of these settings."""
+        return self.refined is not self.unrefined
 
     def of_token(self, token: int, *, refined: bool = True) -> Array:
         """What one token of the search region, counted row by row, draws from: `(G, G)`, mean over heads."""
-        drawn = (self.refined if refined else self.plain)[:, :, token].mean(axis=0)
+        drawn = (self.refined if refined else self.unrefined)[:, :, token].mean(axis=0)
         side = math.isqrt(drawn.size)
         return drawn.reshape(side, side)  # type: ignore[no-any-return]
 
@@ -46,7 +53,7 @@ class WatchedReference:
         crop: `(S, S, 3)` uint8 RGB that it was made of.
         box_xywh: `(4,)`, the target in it, normalised to the crop.
         target: `(G, G)` bool, the cells that were marked as the target's.
-        number: of the crop among all that were encoded, 0 for the frame in which the target was marked.
+        frame_number: of the frame, 0 for that in which the target was marked.
         count: how often it is in the ensemble; 1 for the long-term reference.
         attention: of the search region to it. The columns of the long-term reference and of the ensemble
             sum to one each; where the network merges them, those of all together.
@@ -55,7 +62,7 @@ class WatchedReference:
     crop: npt.NDArray[np.uint8]
     box_xywh: Array
     target: npt.NDArray[np.bool_]
-    number: int
+    frame_number: int
     count: int
     attention: Attention
 
@@ -67,27 +74,27 @@ class Observation:
     Attributes:
         crop: `(S, S, 3)` uint8 RGB, the search region.
         box_xywh: `(4,)`, found, normalised to the crop.
-        corner_shares: `(2, G, G)`, probability of each cell to be the top left and the bottom right corner.
+        corner_probabilities: `(2, G, G)`, of each cell to be the top left, and the bottom right, corner.
         encoder: self-attention of each encoder layer, from the first; columns sum to one.
         references: the long-term one, then the members of the ensemble, oldest first.
     """
 
     crop: npt.NDArray[np.uint8]
     box_xywh: Array
-    corner_shares: Array
+    corner_probabilities: Array
     encoder: list[Attention]
     references: list[WatchedReference]
 
     @property
     def grid_size(self) -> int:
         """G, cells per side of the search region."""
-        return int(self.corner_shares.shape[-1])
+        return int(self.corner_probabilities.shape[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class _Crop:
     pixels: npt.NDArray[np.uint8]
-    number: int
+    frame_number: int
     memory: EagerMemory
     encoder: list[AttentionMaps]
 
@@ -98,12 +105,14 @@ class _Handle:
 
     projected: ProjectedReferences
     pixels: npt.NDArray[np.uint8]
-    number: int
+    frame_number: int
     box_xywh: Array
 
 
 @dataclass(frozen=True, slots=True)
-class _WatchedReference:
+class _Handles:
+    """See `aiatrack.tracking.Reference`."""
+
     long_term: _Handle
     short_term: _Handle
     embedding: Array
@@ -115,14 +124,17 @@ class WatchedNetwork:
     Args:
         network: with its weights loaded; taken over.
         device: where to run it.
+
+    Attributes:
+        frame_number: what to call the frame of the crops that are encoded next; whoever tracks sets it.
     """
 
     def __init__(self, network: AiATrack, device: torch.device) -> None:
+        self.frame_number = 0
         self._latest: Observation | None = None
         self._log = AttentionLog(network)
-        self._grid_size = network.settings.grid_size
+        self._settings = network.settings
         self._network = EagerNetwork(network, device)
-        self._encoded = 0
 
     @property
     def crop_size(self) -> int:
@@ -140,11 +152,6 @@ class WatchedNetwork:
             raise TrackingError("nothing was looked for yet: mark a target, then update")
         return self._latest
 
-    def begin(self, number: int = 0) -> int:
-        """Number crops from there on; returns the number that would have been next."""
-        before, self._encoded = self._encoded, number
-        return before
-
     def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> _Crop:
         """Encode one crop `(1, S, S, 3)`.
 
@@ -154,63 +161,62 @@ class WatchedNetwork:
         if len(crops) != 1:
             raise TrackingError(f"attention is watched in one region at a time; got {len(crops)}")
         memory = self._network.encode(crops, padding)
-        self._encoded += 1
-        return _Crop(crops[0].copy(), self._encoded - 1, memory, self._log.take_encoder())
+        return _Crop(crops[0].copy(), self.frame_number, memory, self._log.take_encoder())
 
     def remember(
         self, memory: _Crop, rows: Sequence[int], boxes_xywh: npt.NDArray[np.float32]
-    ) -> list[_WatchedReference]:
+    ) -> list[_Handles]:
         """Turn the crop into a reference that keeps its picture."""
         (made,) = self._network.remember(memory.memory, rows, boxes_xywh)
         long_term, short_term = (
-            _Handle(projected, memory.pixels, memory.number, boxes_xywh[0].copy())
+            _Handle(projected, memory.pixels, memory.frame_number, boxes_xywh[0].copy())
             for projected in (made.long_term, made.short_term)
         )
-        return [_WatchedReference(long_term, short_term, made.embedding)]
+        return [_Handles(long_term, short_term, made.embedding)]
 
     def locate(self, search: _Crop, references: Sequence[ReferenceSet]) -> LocatedTargets:
         """Find the target, and keep what was attended to."""
         (known,) = references
-        short_term: list[_Handle] = list(known.short_term)
+        ensemble, counts = known.short_term, known.multiplicity
+        if self._settings.combination is Combination.LONG_ONLY:
+            ensemble, counts = [], []  # which such a network does not attend to
+        projected = [handle.projected for handle in ensemble]
         located = self._network.locate(
-            search.memory,
-            [
-                ReferenceSet(
-                    known.long_term.projected, [handle.projected for handle in short_term], known.multiplicity
-                )
-            ],
+            search.memory, [ReferenceSet(known.long_term.projected, projected, counts)]
         )
-        # Of an ensemble that the network ignores there are no maps.
         attended = zip(
-            [known.long_term, *short_term],
-            [1, *known.multiplicity],
+            [known.long_term, *ensemble],
+            [1, *counts],
             _by_reference(self._log.take_decoder()),
-            strict=False,
+            strict=True,
         )
         self._latest = Observation(
             search.pixels,
             located.boxes_xywh[0],
-            _shares(located.corner_scores[0]),
+            _softmax(located.corner_scores[0]),
             list(_by_reference(search.encoder)),
             [self._describe(*reference) for reference in attended],
         )
         return located
 
     def _describe(self, handle: _Handle, count: int, attention: Attention) -> WatchedReference:
-        grid = self._grid_size
+        grid = self._settings.grid_size
         target = target_region(torch.from_numpy(handle.box_xywh)[None], grid).view(grid, grid).numpy()
-        return WatchedReference(handle.pixels, handle.box_xywh, target, handle.number, count, attention)
+        return WatchedReference(handle.pixels, handle.box_xywh, target, handle.frame_number, count, attention)
 
 
 def _by_reference(maps: Sequence[AttentionMaps]) -> Iterator[Attention]:
-    for plain, refined in maps:
-        arrays = (part[0].float().cpu().numpy().copy() for part in (plain, refined))  # (H, R, N, N)
-        yield from (
-            Attention(*pair) for pair in zip(*(np.moveaxis(part, 1, 0) for part in arrays), strict=True)
-        )
+    for unrefined, refined in maps:
+        ours = _split(unrefined)
+        pairs = zip(ours, ours if refined is unrefined else _split(refined), strict=True)
+        yield from (Attention(*pair) for pair in pairs)
 
 
-def _shares(logits: Array) -> Array:
-    """Softmax over the cells of each map `(2, G, G)`."""
-    raised = np.exp(logits - logits.max(axis=(1, 2), keepdims=True))
-    return raised / raised.sum(axis=(1, 2), keepdims=True)  # type: ignore[no-any-return]
+def _split(weights: Tensor) -> list[Array]:
+    """`(1, H, R, N, N)`, by reference: R of `(H, N, N)`."""
+    return [part.cpu().numpy() for part in weights[0].unbind(1)]
+
+
+def _softmax(logits: Array) -> Array:
+    """Over the cells of each map `(2, G, G)`."""
+    return torch.from_numpy(logits).flatten(1).softmax(dim=1).view(logits.shape).numpy()

@@ -7,7 +7,7 @@ upright: rotation marks of films and photos are applied.
 from aiatrack.video.box_output import BoxFormat, check_box_output, finish_box_document, open_box_writer
 from aiatrack.video.box_reader import read_boxes_txt
 from aiatrack.video.box_writer import BoxRow, BoxWriter, FilmFacts
-from aiatrack.video.film_writer import FilmWriter, open_film
+from aiatrack.video.film_writer import FilmWriter, film_rate, open_film
 from aiatrack.video.frames import Frame, FrameSource, VideoWarning
 from aiatrack.video.read_ahead import read_ahead
 from aiatrack.video.sources import open_frames
@@ -22,6 +22,7 @@ __all__ = [
     "FrameSource",
     "VideoWarning",
     "check_box_output",
+    "film_rate",
     "finish_box_document",
     "open_box_writer",
     "open_film",

@@ -27,7 +27,7 @@ from aiatrack.errors import AiATrackError, FrameError, OutputError, SettingsErro
 from aiatrack.paths import expand_home
 from aiatrack.video.audio_track import AudioTrack, open_audio_track
 from aiatrack.video.film_container import describe_av_error
-from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, Image, VideoWarning, check_image
+from aiatrack.video.frames import DEFAULT_FRAME_RATE, Frame, FrameSource, Image, VideoWarning, check_image
 from aiatrack.video.output_path import check_output_path, output_error
 from aiatrack.video.real_numbers import check_real
 
@@ -289,6 +289,15 @@ def open_film(
         quality=quality,
         pixel_aspect=pixel_aspect,
     )
+
+
+def film_rate(frames: FrameSource) -> Fraction | float | None:
+    """Nominal rate of a film made of a source's frames, as `open_film` takes it.
+
+    Where frames have times of their own the rate is no more than a hint, and never too high.
+    """
+    rate = frames.frame_rate
+    return min(rate, MAX_FRAME_RATE) if rate and frames.has_own_times else rate
 
 
 def _exact_rate(frame_rate: Fraction | float | None) -> Fraction:

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from aiatrack.crop import check_frame
 from aiatrack.errors import FrameError
 from aiatrack.visualization.sheets import draw_heatmap
-from aiatrack.visualization.strokes import Colour, Frame, check_canvas, draw_box
+from aiatrack.visualization.strokes import Colour, Frame, draw_box
 
 _CAPTION_PX = 22
 _GAP_PX = 4
@@ -72,7 +73,7 @@ def draw_panels(rows: Sequence[Sequence[Panel]], *, columns: int = 1, side_px: i
 
 
 def _draw(panel: Panel, side_px: int) -> Frame:
-    check_canvas(np.array(panel.image))
+    check_frame(panel.image)
     picture = np.asarray(cv2.resize(panel.image, (side_px, side_px)), dtype=np.uint8)
     if panel.heat is not None:
         highest = float(np.max(panel.heat)) if panel.highest is None else panel.highest
