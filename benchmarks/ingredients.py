@@ -100,10 +100,12 @@ def main() -> None:
         kept_samples(load_recipe(options.recipe, [*common, *AS_FILMED])), read_sequences(options.sequences)
     )
     print("| run | IoU, kept clips | success AUC |", "|---|---:|---:|", sep="\n", flush=True)
-    changes = {**CHANGES, **ABLATIONS, "no small sources": _without_small_sources(options.pack)}
     for name in options.only or (ABLATIONS if options.ablations else CHANGES):
+        changes = {**CHANGES, **ABLATIONS}[name]
+        if name == "no small sources":
+            changes = _without_small_sources(options.pack)
         for seed in range(options.seeds):
-            settings = load_recipe(options.recipe, [*common, f"seed={seed}", *changes[name]])
+            settings = load_recipe(options.recipe, [*common, f"seed={seed}", *changes])
             report(name, settings, options.folder / f"{name.replace(' ', '_')}_{seed}", jury)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from aiatrack.config import DataSettings, SourceSettings
-from aiatrack.data import SampleBatch, build_batches
+from aiatrack.data import SampleBatch, build_batches, stream
 from aiatrack.errors import DataError, SettingsError
 
 _CROP = 64
@@ -97,6 +97,26 @@ def test_a_worker_changes_nothing(settings: DataSettings) -> None:
     inline = _take(settings, 4)
     ahead = _take(settings.replace(workers=1), 4)
     assert all(_equal(a, b) for a, b in zip(inline, ahead, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("cores", "wanted", "started"), [(2, 8, 2), (1, 8, 2), (16, 8, 8), (4, 0, 0), (1, 1, 1)]
+)
+def test_there_are_not_many_more_workers_than_cores(
+    monkeypatch: pytest.MonkeyPatch, settings: DataSettings, cores: int, wanted: int, started: int
+) -> None:
+    asked: list[int] = []
+
+    def load(*_: object, num_workers: int, **__: object) -> list[object]:
+        asked.append(num_workers)
+        return []
+
+    monkeypatch.setattr(stream, "DataLoader", load)
+    monkeypatch.setattr(stream.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    batches = build_batches(
+        settings.replace(workers=wanted), batch_size=4, crop_size=_CROP, search_factor=4.0, seed=7
+    )
+    assert list(batches) == [] and asked == [started]
 
 
 def test_workers_end_with_a_run_that_is_killed(settings: DataSettings, tmp_path: Path) -> None:

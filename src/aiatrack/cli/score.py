@@ -12,14 +12,13 @@ from rich.text import Text
 from aiatrack.cli.results_options import Partial
 from aiatrack.cli.terminal import console, print_line, print_table
 from aiatrack.cli.tracker_names import name_trackers
-from aiatrack.errors import SettingsError
 from aiatrack.evaluation.benchmark import open_benchmark
 from aiatrack.evaluation.entry import Entry, open_entry, tabulate_entry
 from aiatrack.evaluation.explanation import Explanation, explain_difference
 from aiatrack.evaluation.intervals import bootstrap_interval, write_interval
 from aiatrack.evaluation.results import read_annotations
 from aiatrack.evaluation.rules import RULE_SETS, AbsentErrors, RuleSet, select_rules
-from aiatrack.evaluation.scoring import METRICS, Score
+from aiatrack.evaluation.scoring import METRICS, Score, check_metric
 from aiatrack.evaluation.wording import METRIC_COLUMNS, METRIC_TITLES, count_sequences, write_points
 
 
@@ -79,8 +78,7 @@ def score(
     aiatrack score results/lite -b uav123 --root anno --explain-to stark --json
     ```
     """
-    if metric not in METRICS:
-        raise SettingsError(f"there is no metric {metric!r}: choose one of {', '.join(METRICS)}")
+    check_metric(metric)
     opened = open_benchmark(benchmark, root)
     absent = _ABSENT_ERRORS[absent_hits]
     chosen = select_rules(rules or opened.description.rules, absent)

@@ -84,12 +84,18 @@ def _print_plan(settings: TrainingSettings) -> None:
 
     from aiatrack.api.training import plan_training_run
 
-    with step_progress() as progress:
-        task = progress.add_task("reading data", total=None)
-        plan: TrainingPlan = plan_training_run(
-            settings,
-            lambda done, of: progress.update(task, description="training", completed=done, total=of),
-        )
+    progress = step_progress()
+    task = progress.add_task("training a few steps", total=None)
+
+    def show(done: int, of: int) -> None:
+        if _is_first_process():
+            progress.start()
+            progress.update(task, completed=done, total=of)
+
+    try:
+        plan: TrainingPlan = plan_training_run(settings, show)
+    finally:
+        progress.stop()
     if not _is_first_process():
         return
     table = Table("", "", title=f"plan of {settings.name}", show_header=False)

@@ -145,7 +145,8 @@ class DataSettings(FrozenSettings):
     cache: Path | None = None
     """Folder of decoded images; the user's cache folder if not given."""
     workers: int = Field(0, ge=0)
-    """Processes that prepare batches ahead; 0 prepares them inline."""
+    """Processes that prepare batches ahead, but no more than two or the machine's cores, whichever is more; 0
+    prepares them inline. Batches are the same, however many there are."""
     prefetch: int = Field(4, ge=1)
     """Batches that each worker holds ready."""
     still_share: float = Field(0.30, ge=0)

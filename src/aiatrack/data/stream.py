@@ -199,7 +199,7 @@ def _load_ahead(batches: Dataset[_Batch], settings: DataSettings, start_step: in
 
 
 def _useful_workers(wanted: int) -> int:
-    """About as many as there are cores: recipes name what suits a large machine; batches are the same."""
+    """As `DataSettings.workers` says: recipes name what suits a large machine, and each takes memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(wanted, max(cores, 2))
 
