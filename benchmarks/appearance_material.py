@@ -133,6 +133,6 @@ def _embed_targets(
     shifts = rng.normal(0, _REGION_SHIFT, (len(boxes), 2)) * np.sqrt(boxes[:, 2:].prod(axis=1, keepdims=True))
     around = np.concatenate((boxes[:, :2] + shifts, boxes[:, 2:]), axis=1)
     windows = [crop_window(box, settings.tracking.search_factor, network.crop_size) for box in around]
-    memory = network.encode(*cut_regions(frame.image, windows, "rgb"))
+    memory = network.encode(*cut_regions([frame.image], windows, "rgb"))
     in_crops = np.stack([window.to_crop(box) for window, box in zip(windows, boxes, strict=True)])
     return _embed_boxes(network, memory, _shake(in_crops, rng))

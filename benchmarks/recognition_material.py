@@ -52,7 +52,7 @@ class _Sought:
     def look(self, frame: Image, boxes_xywh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Boxes `(B, 4)` px and features `(B, F)` of what is found around boxes, by frame 0 alone."""
         windows = [self._window(box) for box in boxes_xywh]
-        search = self._network.encode(*cut_regions(frame, windows, "rgb"))
+        search = self._network.encode(*cut_regions([frame], windows, "rgb"))
         located = self._network.locate(search, [self.target.memory.first_reference] * len(windows))
         found = [
             clip_to_frame(
@@ -68,7 +68,7 @@ class _Sought:
 
     def _reference(self, frame: Image, box_xywh: FloatArray) -> Reference:
         window = self._window(box_xywh)
-        memory = self._network.encode(*cut_regions(frame, [window], "rgb"))
+        memory = self._network.encode(*cut_regions([frame], [window], "rgb"))
         return self._network.remember(memory, [0], window.to_crop(box_xywh)[None].astype(np.float32))[0]
 
     def _window(self, box_xywh: FloatArray) -> CropWindow:

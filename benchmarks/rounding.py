@@ -104,7 +104,14 @@ def locate(network: Network, moments: list[Moment]) -> tuple[Boxes, npt.NDArray[
 
 def success_aucs(network: Network, settings: TrackingSettings, clips: list[Sequence]) -> list[float]:
     """Of all sequences as they are, and the mean of four ways to track them."""
-    aucs = []
+    aucs = [
+        validate_tracker(lambda: Tracker(network, settings), cut).success_auc for cut in cut_four_ways(clips)
+    ]
+    return [aucs[0], float(np.mean(aucs))]
+
+
+def cut_four_ways(clips: list[Sequence]) -> Iterator[list[Sequence]]:
+    """Sequences as they are, from a third on, and both backwards; without those where the target is not."""
     for step in (1, -1):
         for share in (0, 1 / 3):
             begins = [round(share * len(clip.paths)) for clip in clips]
@@ -112,9 +119,7 @@ def success_aucs(network: Network, settings: TrackingSettings, clips: list[Seque
                 Sequence(clip.name, clip.boxes_xywh[::step][begin:], clip.paths[::step][begin:])
                 for clip, begin in zip(clips, begins, strict=True)
             ]
-            usable = [clip for clip in cut if np.isfinite(clip.boxes_xywh[0]).all()]
-            aucs.append(validate_tracker(lambda: Tracker(network, settings), usable).success_auc)
-    return [aucs[0], float(np.mean(aucs))]
+            yield [clip for clip in cut if np.isfinite(clip.boxes_xywh[0]).all()]
 
 
 def report(names: tuple[str, str], truth: Boxes, found: Any, expected: Any, tracked: list[float]) -> None:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -102,6 +103,34 @@ def test_track_is_start_and_updates(tiny_weights):
     options = {"model": tiny_weights, "device": "cpu", "ensemble_size": 2}
     assert list(aiatrack.track(iter(frames), BOX, **options)) == by_hand
     assert list(aiatrack.track(np.stack(frames), BOX, **options)) == by_hand
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(6):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), image(index)[..., ::-1])
+    return tmp_path
+
+
+@pytest.mark.parametrize("look_ahead", [1, 3, 64])
+def test_what_is_on_disk_can_be_looked_ahead_in(look_ahead, folder, tiny_weights):
+    options = {"model": tiny_weights, "device": "cpu", "max_shift_ahead": 0.5, "look_ahead": look_ahead}
+    results = list(aiatrack.track(folder, BOX, **options))
+    assert [result.frame_index for result in results] == list(range(6))
+    tracker = aiatrack.load_tracker(tiny_weights, "cpu", max_shift_ahead=0.5)
+    expected, frames = [tracker.start(image(0), BOX)], [image(index) for index in range(1, 6)]
+    while frames:
+        found = tracker.update_ahead(frames[:look_ahead])
+        expected, frames = expected + found, frames[len(found) :]
+    assert results == expected
+    together = list(aiatrack.track_many(folder, [BOX], **options))
+    assert [found[1] for found in together] == expected
+
+
+@pytest.mark.parametrize("follow", [aiatrack.track, aiatrack.track_many])
+def test_frames_that_come_one_by_one_are_not_looked_ahead_in(follow, tiny_weights):
+    with pytest.raises(SettingsError, match="one at a time"):
+        next(follow([image()], [BOX], model=tiny_weights, device="cpu", look_ahead=2))
 
 
 @pytest.mark.parametrize(

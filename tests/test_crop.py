@@ -53,8 +53,8 @@ def test_crops_follow_the_method(box, factor):
 
 def test_many_windows_are_cut_like_one_and_come_as_rgb():
     windows = [crop_window(np.array(box, float), 5.0, SIZE) for box in BOXES]
-    images, padding = cut_regions(FRAME, windows)
-    swapped, _ = cut_regions(np.ascontiguousarray(FRAME[..., ::-1]), windows, "bgr")
+    images, padding = cut_regions([FRAME], windows)
+    swapped, _ = cut_regions([np.ascontiguousarray(FRAME[..., ::-1])], windows, "bgr")
     np.testing.assert_array_equal(swapped, images)
     for row, box in enumerate(BOXES):
         crop = crop_region(FRAME, np.array(box, float), 5.0, SIZE)
@@ -202,3 +202,21 @@ def test_good_frames_pass():
 def test_bad_frames_are_refused(frame, message):
     with pytest.raises(FrameError, match=message):
         check_frame(frame)
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "side", "share"),
+    [
+        (0, 0, 100, 0.0),
+        (10, 0, 100, 0.1),
+        (0, -10, 100, 0.1),
+        (5, 5, 100, 0.05),
+        (-5, -5, 110, 0.05),
+        (0, 0, 90, 0.1),
+    ],
+)
+def test_regions_are_apart_by_the_edge_that_is_furthest_off(left, top, side, share):
+    window = CropWindow(50, 60, 100, 32, 100.0, 110.0)
+    other = CropWindow(50 + left, 60 + top, side, 32, 0.0, 0.0)
+    assert window.is_near(other, share)
+    assert share == 0 or not window.is_near(other, share - 1e-6)

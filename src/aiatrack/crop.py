@@ -6,6 +6,7 @@ The conventions, rounding included, are those that published checkpoints were tr
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
 
 import cv2
@@ -51,6 +52,16 @@ class CropWindow:
     def scale(self) -> float:
         """Crop pixels per frame pixel."""
         return self.size / self.side
+
+    def is_near(self, other: "CropWindow", share: float) -> bool:
+        """Whether no edge is off the other region's by more than a share of the side."""
+        off = (
+            self.left - other.left,
+            self.top - other.top,
+            self.left + self.side - other.left - other.side,
+            self.top + self.side - other.top - other.side,
+        )
+        return max(map(abs, off)) <= share * self.side
 
     def to_crop(self, boxes_xywh: FloatArray) -> FloatArray:
         """Map `(..., 4)` boxes from pixels of the frame to the crop, normalised to its side."""
@@ -148,28 +159,31 @@ def crop_region(frame: Image, box_xywh: FloatArray, search_factor: float, size: 
         BoxError: as `crop_window`.
     """
     window = crop_window(box_xywh, search_factor, size)
-    images, padding = cut_regions(frame, [window])
+    images, padding = cut_regions([frame], [window])
     return Crop(images[0], padding[0], window)
 
 
-def cut_regions(frame: Image, windows: Sequence[CropWindow], color: Color = "rgb") -> tuple[Image, Mask]:
-    """Cut windows of one size out of a frame, as a network takes them.
+def cut_regions(
+    frames: Sequence[Image], windows: Sequence[CropWindow], color: Color = "rgb"
+) -> tuple[Image, Mask]:
+    """Cut windows of one size out of frames, as a network takes them.
 
     Args:
-        frame: `(H, W, 3)` uint8.
-        windows: B of them; may leave the frame.
-        color: channel order of the frame.
+        frames: F of `(H, W, 3)` uint8, of one size.
+        windows: W of them, cut out of every frame; may leave it.
+        color: channel order of the frames.
 
     Returns:
-        Crops `(B, S, S, 3)` uint8 RGB, black where they leave the frame, and where that is: `(B, S, S)` bool.
+        Crops `(F W, S, S, 3)` uint8 RGB, all of the first frame, then all of the next one; black where they
+        leave the frame, and where that is: `(F W, S, S)` bool.
     """
     size = windows[0].size
-    images = np.empty((len(windows), size, size, 3), np.uint8)
-    for window, image in zip(windows, images, strict=True):
+    images = np.empty((len(frames) * len(windows), size, size, 3), np.uint8)
+    for (frame, window), image in zip(product(frames, windows), images, strict=True):
         _cut(frame, window, image)
         if color == "bgr":
             cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return images, padding_masks(frame.shape, windows)
+    return images, np.tile(padding_masks(frames[0].shape, windows), (len(frames), 1, 1))
 
 
 def padding_masks(frame_shape: tuple[int, ...], windows: Sequence[CropWindow]) -> Mask:

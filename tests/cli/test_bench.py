@@ -48,6 +48,18 @@ def test_json_has_machine_versions_stages_and_film(bench, here):
     assert report["film"]["encode_film_ms"]["median"] > 0
 
 
+def test_frames_looked_at_together_are_timed_beside(bench, here):
+    outcome = bench("--look-ahead", "1,3", "--peers", "none", "-o", "bench.json")
+    assert outcome.code == 0, outcome.err
+    rows = [line.split() for line in outcome.out.splitlines() if line.startswith("tiny")]
+    assert [row[3:5] for row in rows] == [["1", "1"], ["1", "3"]], "boxes and frames ahead"
+    alone, together = json.loads((here / "bench.json").read_text())["rows"]
+    assert (alone["look_ahead"], together["look_ahead"]) == (1, 3)
+    assert alone["update_ms"]["count"] == 2 * 6
+    assert together["update_ms"] is None and together["stages_ms"] == {}
+    assert together["film_frames_per_s"]["count"] == together["film_cpu_ms"]["count"] == 2
+
+
 def test_without_targets_all_boxes_are_followed(bench, here):
     assert bench("--box", "5,5,20,20", "--box", "40,5,20,20", "--peers", "none", "-o", "bench.json").code == 0
     assert [row["targets"] for row in json.loads((here / "bench.json").read_text())["rows"]] == [3]
@@ -123,6 +135,8 @@ def test_lists():
     assert parse_peers("none") == []
     with pytest.raises(SettingsError):
         parse_counts("many")
+    with pytest.raises(SettingsError, match="--look-ahead takes numbers from 1 to 4"):
+        parse_counts("1,5", "--look-ahead", 4)
 
 
 def test_runtimes_and_precisions_that_do_not_go_together_are_notes(bench):

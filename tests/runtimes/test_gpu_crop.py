@@ -21,7 +21,7 @@ SIZE = 64
 
 def assert_alike(frame: np.ndarray, windows: list[CropWindow]) -> None:
     ours = cut_on_device(torch.from_numpy(frame), windows).numpy()
-    expected, _ = cut_regions(frame, windows)
+    expected, _ = cut_regions([frame], windows)
     assert ours.dtype == np.uint8 and ours.shape == expected.shape
     difference = np.abs(ours.astype(int) - expected)
     assert difference.max(axis=(1, 2, 3)).tolist() == [min(row.max(), 1) for row in difference]
@@ -97,7 +97,7 @@ def test_frames_of_several_threads_take_turns(monkeypatch):
         return crops
 
     def encode(value):
-        network.encode_regions(np.full((90, 120, 3), value, np.uint8), windows, "rgb")
+        network.encode_regions([np.full((90, 120, 3), value, np.uint8)], windows, "rgb")
 
     monkeypatch.setattr(gpu_crop, "cut_on_device", cut_later)
     encode(1)

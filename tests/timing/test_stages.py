@@ -58,9 +58,9 @@ def test_a_network_that_crops_keeps_doing_so():
         crop_size = 64
         asked: list[str] = []  # noqa: RUF012 - one network, one list
 
-        def encode_regions(self, frame, windows, color):
+        def encode_regions(self, frames, windows, color):
             self.asked.append(color)
-            return cut_regions(frame, windows, color)
+            return cut_regions(frames, windows, color)
 
         def encode(self, crops, padding):
             raise AssertionError
@@ -70,7 +70,7 @@ def test_a_network_that_crops_keeps_doing_so():
     clock = StageClock()
     (frame,) = frames(1)
     timed = TimedNetwork(Cropping(), clock)
-    timed.encode_regions(frame, [crop_window(np.array(BOX), 4.0, 64)], "bgr")
+    timed.encode_regions([frame], [crop_window(np.array(BOX), 4.0, 64)], "bgr")
     assert Cropping.asked == ["bgr"]
     assert set(clock.take()) == {"encode"}
 

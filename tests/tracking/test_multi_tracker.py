@@ -159,9 +159,9 @@ class Cropping:
     def encode(self, crops, padding):
         raise AssertionError("the tracker cut the crops")
 
-    def encode_regions(self, frame, windows, color):
-        self.handed.append((frame, len(windows), color))
-        return self.network.encode(*cut_regions(frame, windows, color))
+    def encode_regions(self, frames, windows, color):
+        self.handed += [(frame, len(windows), color) for frame in frames]
+        return self.network.encode(*cut_regions(frames, windows, color))
 
 
 @pytest.mark.parametrize("color", ["rgb", "bgr"])

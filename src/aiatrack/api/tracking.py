@@ -1,16 +1,19 @@
 """Assemble trackers: names and paths in, ready objects out."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from aiatrack.api.networks import benchmark_precision, find_export, open_network
 from aiatrack.boxes import BoxLike, FloatArray
 from aiatrack.config import TrackingSettings, benchmark_tracking
+from aiatrack.crop import Image
 from aiatrack.errors import SettingsError
 from aiatrack.tracking import AnyId, Color, MultiTracker, Network, TargetId, Tracker, TrackResult
-from aiatrack.video import open_frames, read_ahead
+from aiatrack.video import Upcoming, open_frames, read_ahead
 from aiatrack.video.sources import SourceLike
+
+_Result = TypeVar("_Result")
 
 
 def load_tracker(
@@ -145,6 +148,7 @@ def track(
     precision: str = "auto",
     start_s: float | None = None,
     end_s: float | None = None,
+    look_ahead: int = 1,
     benchmark: str | None = None,
     **tracking: Any,
 ) -> Generator[TrackResult, None, None]:
@@ -161,6 +165,8 @@ def track(
         precision: as in `load_tracker`.
         start_s: time of the first frame, where the box is, in seconds.
         end_s: stop before this time, in seconds.
+        look_ahead: frames of a film that may go through the network together, which is faster; see
+            `MultiTracker.update_ahead`. With 1, results are those of a loop around `update`.
         benchmark: as in `load_tracker`.
         **tracking: as in `load_tracker`.
 
@@ -178,13 +184,13 @@ def track(
     """
     refuse_color(tracking)
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
+        upcoming = Upcoming(frames, look_ahead)
         first = next(frames)
         tracker = load_tracker(
             model, device, runtime=runtime, precision=precision, benchmark=benchmark, **tracking
         )
         yield tracker.start(first.image, box)
-        for frame in frames:
-            yield tracker.update(frame.image)
+        yield from _follow(tracker.update_ahead, upcoming)
 
 
 def track_many(
@@ -197,6 +203,7 @@ def track_many(
     precision: str = "auto",
     start_s: float | None = None,
     end_s: float | None = None,
+    look_ahead: int = 1,
     benchmark: str | None = None,
     **tracking: Any,
 ) -> Generator[dict[TargetId, TrackResult], None, None]:
@@ -214,6 +221,7 @@ def track_many(
         precision: as in `load_tracker`.
         start_s: as in `track`.
         end_s: as in `track`.
+        look_ahead: as in `track`.
         benchmark: as in `load_tracker`.
         **tracking: as in `load_tracker`.
 
@@ -230,6 +238,7 @@ def track_many(
     """
     refuse_color(tracking)
     with read_ahead(open_frames(source, start_s=start_s, end_s=end_s)) as frames:
+        upcoming = Upcoming(frames, look_ahead)
         first = next(frames)
         tracker = load_multi_tracker(
             model, device, runtime=runtime, precision=precision, benchmark=benchmark, **tracking
@@ -239,5 +248,13 @@ def track_many(
         for target_id, box in marked:
             tracker.add(first.image, box, target_id)
         yield dict(tracker.latest)
-        for frame in frames:
-            yield tracker.update(frame.image)
+        yield from _follow(tracker.update_ahead, upcoming)
+
+
+def _follow(
+    update_ahead: Callable[[Sequence[Image]], list[_Result]], upcoming: Upcoming
+) -> Generator[_Result, None, None]:
+    while frames := upcoming.peek():
+        found = update_ahead([frame.image for frame in frames])
+        upcoming.take(len(found))
+        yield from found

@@ -36,6 +36,13 @@ def bench(
         str | None,
         typer.Option(help="Numbers of targets, such as 1,8,32. Without: as many as there are boxes, or 1."),
     ] = None,
+    look_ahead: Annotated[
+        str,
+        typer.Option(
+            help="Frames of the film that may be looked at together, such as 1,4; see `aiatrack track`. "
+            "From 2 on, only the film is timed."
+        ),
+    ] = "1",
     peers: Annotated[
         str, typer.Option(help="OpenCV's trackers beside: csrt, kcf, mil, nano:FOLDER, vit:FILE; or none.")
     ] = "csrt,kcf",
@@ -67,11 +74,15 @@ def bench(
     aiatrack bench --model nano --runtime eager --runtime openvino -o bench.json
     aiatrack bench --model nano --precision float32 --precision bf16
     # On a film of one's own
-    aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200
+    aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200 --look-ahead 1,4
     ```
     """
     counts = [len(box) if box else 1] if targets is None else parse_counts(targets)
-    wanted = _Wanted(model or ["lite", "nano"], runtime or ["auto"], precision or ["auto"], device, counts)
+    from aiatrack.video import MOST_AHEAD
+
+    together = parse_counts(look_ahead, "--look-ahead", MOST_AHEAD)
+    combined = runtime or ["auto"], precision or ["auto"], counts, together
+    wanted = _Wanted(model or ["lite", "nano"], *combined, device)
     if (film is None) != (box is None):
         raise SettingsError("--film and --box go together: the box says what to follow in the film")
     from aiatrack.cli.targets import parse_box
@@ -99,20 +110,27 @@ def bench(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which models, every one in every runtime, precision and number of targets."""
+    """Which models, every one in every runtime, precision, number of targets and of frames together."""
 
     models: list[str]
     runtimes: list[str]
     precisions: list[str]
-    device: str
     targets: list[int]
+    look_aheads: list[int]
+    device: str
 
     def enter(self, peers: list[str], folder: Path) -> "list[Contender]":
         from aiatrack.timing import enter_models, enter_peers
 
         peers_entered = enter_peers(peers, self.targets)  # quick, and may find a mistake
         models_entered = enter_models(
-            self.models, self.runtimes, self.precisions, self.targets, device=self.device, folder=folder
+            self.models,
+            self.runtimes,
+            self.precisions,
+            self.targets,
+            self.look_aheads,
+            device=self.device,
+            folder=folder,
         )
         entered = models_entered + peers_entered
         if all(contender.follower is None for contender in entered):
@@ -145,8 +163,8 @@ def _race(contenders: "list[Contender]", film: "TimingFilm", rounds: int) -> "Re
     return Report(described | {"rounds": rounds}, film_times, timings)
 
 
-def parse_counts(text: str) -> list[int]:
-    """Read numbers of targets, such as `1,8,32`.
+def parse_counts(text: str, option: str = "--targets", most: int = _MOST_TARGETS) -> list[int]:
+    """Read numbers, such as `1,8,32`.
 
     Raises:
         SettingsError: no numbers, or out of range.
@@ -155,10 +173,8 @@ def parse_counts(text: str) -> list[int]:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
         counts = []
-    if not counts or not all(1 <= count <= _MOST_TARGETS for count in counts):
-        raise SettingsError(
-            f"--targets takes numbers from 1 to {_MOST_TARGETS}, such as 1,8,32; got {text!r}"
-        )
+    if not counts or not all(1 <= count <= most for count in counts):
+        raise SettingsError(f"{option} takes numbers from 1 to {most}, such as 1,8,32; got {text!r}")
     return counts
 
 

@@ -46,7 +46,10 @@ def build_table(timings: list[Timing]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("runtime", min_width=8)
-    for name in ("boxes", *NETWORK_STAGES):
+    # Which few ask for: the table is wide as it is.
+    look_ahead = [timing.contender.look_ahead for timing in timings]
+    ahead = ("ahead",) if max(look_ahead, default=1) > 1 else ()
+    for name in ("boxes", *ahead, *NETWORK_STAGES):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("update", "film"):
         table.add_column(name, justify="right", min_width=_SPREAD_WIDTH)  # on two lines where room is scarce
@@ -60,6 +63,7 @@ def build_table(timings: list[Timing]) -> Table:
             escape(who.name),
             escape(runtime),
             str(who.targets),
+            *(str(who.look_ahead) for _ in ahead),
             *stages,
             *spreads,
             _median(timing.film_cpu_ms),

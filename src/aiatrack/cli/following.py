@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Container, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import takewhile
 
 from aiatrack.cli.stopping import ignore_interrupts
 from aiatrack.cli.targets import TargetMark, check_marks
 from aiatrack.cli.terminal import frame_progress
 from aiatrack.cli.track_outputs import Outputs, Results, Sink
 from aiatrack.tracking import MultiTracker, TargetId, TargetState, TrackResult
-from aiatrack.video import Frame, FrameSource, VideoWarning
+from aiatrack.video import Frame, Upcoming, VideoWarning
 
 _NAMED_AT_MOST = 5
 
@@ -23,7 +24,7 @@ class Following:
     Args:
         tracker: without targets yet.
         marks: the targets.
-        frames: the source, whose first frame was taken already.
+        upcoming: what comes after the source's first frame; those that are held may be looked at together.
         outputs: where results go.
 
     Attributes:
@@ -31,10 +32,11 @@ class Following:
     """
 
     def __init__(
-        self, tracker: MultiTracker, marks: Sequence[TargetMark], frames: FrameSource, outputs: Outputs
+        self, tracker: MultiTracker, marks: Sequence[TargetMark], upcoming: Upcoming, outputs: Outputs
     ) -> None:
         self.count = 0
-        self._frames = frames
+        self._frames = upcoming.source
+        self._upcoming = upcoming
         self._outputs = outputs
         self._schedule = _Schedule(tracker, marks)
         self._search_factor = tracker.settings.search_factor
@@ -50,7 +52,7 @@ class Following:
         # The first results come before any file: a bad box must not replace an older output.
         height, width = first.image.shape[:2]
         check_marks(self._schedule.waiting, first.index, width, height, self._search_factor)
-        first_results = self._schedule.follow(first)
+        (first_results,) = self._schedule.follow([first])
         with ExitStack() as stack:
             sinks = self._outputs.open(first, list(self._tallies), stack)
             # Before the outputs are closed: a Ctrl-C, often the second one, must not break that off.
@@ -98,10 +100,12 @@ class Following:
             task = progress.add_task("tracking", total=self._frames.frame_count)
             self._write(first, first_results, sinks)
             progress.advance(task)
-            for frame in self._frames:
-                self._write(frame, self._schedule.follow(frame), sinks)
-                self._seconds = time.perf_counter() - started
-                progress.advance(task)
+            while frames := self._upcoming.peek():
+                for frame, results in zip(frames, self._schedule.follow(frames), strict=False):
+                    self._upcoming.take(1)
+                    self._write(frame, results, sinks)
+                    self._seconds = time.perf_counter() - started
+                    progress.advance(task)
 
     def _write(self, frame: Frame, results: Results, sinks: list[Sink]) -> None:
         for sink in sinks:
@@ -136,17 +140,29 @@ class _Schedule:
         self._tracker = tracker
         self._followed: dict[TargetId, TargetMark] = {}
 
-    def follow(self, frame: Frame) -> dict[TargetId, TrackResult]:
-        """Results of the targets that are followed in this frame; those marked in it are as given."""
-        begun = self._take_marks(frame.index)
-        self._let_go(frame.index, begun)
-        results = self._tracker.update(frame.image)
+    def follow(self, frames: Sequence[Frame]) -> list[dict[TargetId, TrackResult]]:
+        """Results of the targets that are followed in the first frame, and perhaps in some after it.
+
+        Those that are marked in a frame are as given.
+        """
+        first = frames[0]
+        begun = self._take_marks(first.index)
+        self._let_go(first.index, begun)
+        alike = [first] if begun else [first, *takewhile(self._changes_nothing, frames[1:])]
+        found = self._tracker.update_ahead([frame.image for frame in alike])
         for target_id, mark in begun.items():
-            self._tracker.add(frame.image, mark.box_xywh, target_id)
-            results[target_id] = self._tracker.latest[target_id]
+            self._tracker.add(first.image, mark.box_xywh, target_id)
+            found[0][target_id] = self._tracker.latest[target_id]
         self._followed |= begun
         self.given = set(begun)
-        return results
+        return found
+
+    def _changes_nothing(self, frame: Frame) -> bool:
+        """Whether no target is to be taken up or let go in a later frame."""
+        if self.waiting and (self.waiting[0].first_frame or 0) <= frame.index:
+            return False
+        ends = [mark.last_frame for mark in self._followed.values() if mark.last_frame is not None]
+        return frame.index <= min(ends, default=frame.index)
 
     def _take_marks(self, frame_index: int) -> dict[TargetId, TargetMark]:
         begun: dict[TargetId, TargetMark] = {}

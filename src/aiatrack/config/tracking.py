@@ -24,6 +24,9 @@ class TrackingSettings(FrozenSettings):
     """Regions that go through the network together at most; bounds the memory that many targets take."""
     clip_margin_px: float = Field(10.0, gt=0)
     """Least part of a box that stays inside the frame, and its least width and height, px."""
+    max_shift_ahead: float = Field(0.1, ge=0, le=0.5)
+    """Where several frames are looked at together, in the region that the first one calls for: by how much
+    that of a later one may be off, on any of its sides, as a share of the side."""
 
     presence: Literal["on", "judge", "off"] = "off"
     """`judge`: say how probable it is that the target is there, and follow as the paper does; `on`: act on it

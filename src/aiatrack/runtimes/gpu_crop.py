@@ -39,11 +39,14 @@ class GpuCroppingNetwork:
         return self._network.encode(crops, padding)
 
     @torch.inference_mode()
-    def encode_regions(self, frame: Image, windows: Sequence[CropWindow], color: Color) -> EagerMemory:
-        """Encode B regions of an `(H, W, 3)` frame."""
-        padding = padding_masks(frame.shape, windows)
+    def encode_regions(
+        self, frames: Sequence[Image], windows: Sequence[CropWindow], color: Color
+    ) -> EagerMemory:
+        """Encode the same regions of each `(H, W, 3)` frame."""
+        padding = np.tile(padding_masks(frames[0].shape, windows), (len(frames), 1, 1))
         with self._network.turn:  # a frame of another thread must not get into the upload
-            crops = cut_on_device(self._upload(frame), windows)
+            cut = [cut_on_device(self._upload(frame), windows) for frame in frames]
+            crops = cut[0] if len(cut) == 1 else torch.cat(cut)
             crops = crops.flip(-1) if color == "bgr" else crops
             return self._network.encode(crops, padding)
 

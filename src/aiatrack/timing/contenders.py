@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +27,9 @@ class Follower(Protocol):
     def update(self, frame: Image) -> None:
         """Find the targets in the next frame."""
 
+    def update_ahead(self, frames: Sequence[Image]) -> int:
+        """Find the targets in the next frame and perhaps in some after it; returns in how many."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -36,6 +40,7 @@ class Contender:
         runtime: what runs it.
         precision: of its arithmetic.
         targets: how many it follows.
+        look_ahead: frames of the film that it may look at together; from two on, only the film is timed.
         follower: does the work; None where it cannot be had.
         staged: the same with its stages on `clock`; None where there are none to be seen.
         clock: of the stages.
@@ -50,12 +55,15 @@ class Contender:
     staged: Follower | None = None
     clock: StageClock | None = None
     note: str = ""
+    look_ahead: int = 1
 
     @property
     def title(self) -> str:
-        """Name, runtime and number of targets, for progress and notes."""
+        """Name, runtime, number of targets and of frames together, for progress and notes."""
         words = [word for word in (self.name, self.runtime, self.precision) if word != "-"]
-        return " ".join(words) + (f", {self.targets} targets" if self.targets > 1 else "")
+        targets = f", {self.targets} targets" if self.targets > 1 else ""
+        ahead = f", {self.look_ahead} frames together" if self.look_ahead > 1 else ""
+        return " ".join(words) + targets + ahead
 
 
 class _ModelFollower:
@@ -70,6 +78,9 @@ class _ModelFollower:
 
     def update(self, frame: Image) -> None:
         self._tracker.update(frame)
+
+    def update_ahead(self, frames: Sequence[Image]) -> int:
+        return len(self._tracker.update_ahead(frames))
 
 
 class _PeerFollower:
@@ -89,12 +100,17 @@ class _PeerFollower:
         for tracker in self._trackers:
             tracker.update(frame)
 
+    def update_ahead(self, frames: Sequence[Image]) -> int:
+        self.update(frames[0])
+        return 1
+
 
 def enter_models(
     models: Sequence[str],
     runtimes: Sequence[str],
     precisions: Sequence[str],
     targets: Sequence[int],
+    look_aheads: Sequence[int] = (1,),
     *,
     device: str,
     folder: Path,
@@ -108,6 +124,7 @@ def enter_models(
         runtimes: as in `load_tracker`.
         precisions: as in `load_tracker`.
         targets: numbers of targets.
+        look_aheads: numbers of frames that may be looked at together.
         device: as in `load_tracker`.
         folder: for random weights, to be deleted once all is over.
 
@@ -122,7 +139,7 @@ def enter_models(
         for runtime in runtimes:
             for precision in precisions:
                 opening = _Opening(model, weights, runtime, precision, device)
-                entered += opening.contenders(targets, note)
+                entered += opening.contenders(targets, look_aheads, note)
     return entered
 
 
@@ -153,7 +170,7 @@ class _Opening:
     precision: str
     device: str
 
-    def contenders(self, targets: Sequence[int], note: str) -> list[Contender]:
+    def contenders(self, targets: Sequence[int], look_aheads: Sequence[int], note: str) -> list[Contender]:
         name = Path(self.model).stem if is_file(self.weights) else Path(self.model).name
         runtime, precision = parse_runtime(self.runtime), parse_precision(self.precision)
         try:
@@ -168,7 +185,10 @@ class _Opening:
         clock = StageClock(_waiting_for(self.device))
         plain = _ModelFollower(network, settings.tracking)
         staged = _ModelFollower(TimedNetwork(network, clock), settings.tracking)
-        return [Contender(name, *labels, count, plain, staged, clock, note) for count in targets]
+        return [
+            Contender(name, *labels, count, plain, staged, clock, note, look_ahead)
+            for count, look_ahead in product(targets, look_aheads)
+        ]
 
     def _labels(self) -> tuple[str, str]:
         """What `auto` means; an exported folder knows by itself what it is for."""

@@ -12,7 +12,7 @@ from aiatrack.timing.contenders import Contender, Follower
 from aiatrack.timing.film import Box, TimingFilm
 from aiatrack.timing.spread import Spread
 from aiatrack.timing.stages import NETWORK_STAGES, StageClock
-from aiatrack.video import Frame, open_film, open_frames, read_ahead
+from aiatrack.video import Frame, Upcoming, open_film, open_frames, read_ahead
 from aiatrack.video.film_writer import MAX_FRAME_RATE
 from aiatrack.visualization import draw_result
 
@@ -26,7 +26,7 @@ class Timing:
 
     Attributes:
         contender: whose they are.
-        update_ms: of one frame, decoded before, all targets; None where it did not run.
+        update_ms: of one frame, decoded before, all targets; None where it did not run, or looks ahead.
         stages_ms: parts of it; `rest` is what remains. `remember` takes part in some frames only, and is
             of those. On a GPU, of a pass of their own, in which each is waited for.
         remembered_share: of frames in which `remember` took part.
@@ -85,8 +85,9 @@ def time_contenders(
             report(contender.title)
             if contender.follower is not None:
                 boxes = film.boxes_of(contender.targets)
-                _time_updates(contender, film, boxes, taken)
-                _time_film_through(contender.follower, film, boxes, taken)
+                if contender.look_ahead == 1:
+                    _time_updates(contender, film, boxes, taken)
+                _time_film_through(contender.follower, film, boxes, contender.look_ahead, taken)
     return [_sum_up(contender, taken) for contender, taken in zip(contenders, readings, strict=True)]
 
 
@@ -156,31 +157,39 @@ def _time_frames(
             yield seconds, clock.take() if clock is not None else {}
 
 
-def _time_film_through(follower: Follower, film: TimingFilm, boxes: list[Box], taken: _Readings) -> None:
+def _time_film_through(
+    follower: Follower, film: TimingFilm, boxes: list[Box], look_ahead: int, taken: _Readings
+) -> None:
     """Decoding and tracking at once."""
     with read_ahead(open_frames(film.path)) as frames:
+        upcoming = Upcoming(frames, look_ahead)
         follower.start(next(frames).image, boxes)
-        for frame in islice(frames, WARM_UP_FRAMES):
-            follower.update(frame.image)
+        _follow(follower, upcoming, WARM_UP_FRAMES)
         count = len(film.images) - 1 - WARM_UP_FRAMES
         start, cpu_start = time.perf_counter(), time.process_time()
-        for frame in islice(frames, count):
-            follower.update(frame.image)
+        _follow(follower, upcoming, count)
         taken.film_s.append((time.perf_counter() - start) / count)
         taken.film_cpu_s.append((time.process_time() - cpu_start) / count)
 
 
+def _follow(follower: Follower, upcoming: Upcoming, count: int) -> None:
+    while count and (frames := upcoming.peek()[:count]):
+        found = follower.update_ahead([frame.image for frame in frames])
+        upcoming.take(found)
+        count -= found
+
+
 def _sum_up(contender: Contender, taken: _Readings) -> Timing:
-    if not taken.update_s:
+    if contender.follower is None:
         return Timing(contender, None, {}, 0.0, None, None)
     stages = {
         name: _in_ms(taken.stages_s[name]) for name in (*NETWORK_STAGES, "rest") if taken.stages_s[name]
     }
     return Timing(
         contender,
-        _in_ms(taken.update_s),
+        _in_ms(taken.update_s) if taken.update_s else None,
         stages,
-        len(taken.stages_s["remember"]) / len(taken.update_s),
+        len(taken.stages_s["remember"]) / max(1, len(taken.update_s)),
         Spread.of([1 / seconds for seconds in taken.film_s]),
         _in_ms(taken.film_cpu_s),
     )

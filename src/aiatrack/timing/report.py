@@ -54,16 +54,15 @@ class Report:
         for part, content in self.header.items():
             text.write(f"# {part}: {json.dumps(content)}\n")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            ("tracker", "runtime", "precision", "targets", "stage", "unit", "median", "p10", "p90", "count")
-        )
+        who_columns = ("tracker", "runtime", "precision", "targets", "look_ahead")
+        writer.writerow((*who_columns, "stage", "unit", "median", "p10", "p90", "count"))
         for name, spread in vars(self.film).items():
-            writer.writerow(("film", "-", "-", "-", name.removesuffix("_ms"), "ms", *_numbers(spread)))
+            writer.writerow(("film", "-", "-", "-", "-", name.removesuffix("_ms"), "ms", *_numbers(spread)))
         for timing in self.timings:
             who = timing.contender
             for stage, unit, spread in _stages(timing):
-                row = (who.name, who.runtime, who.precision, who.targets, stage, unit, *_numbers(spread))
-                writer.writerow(row)
+                named = (who.name, who.runtime, who.precision, who.targets, who.look_ahead)
+                writer.writerow((*named, stage, unit, *_numbers(spread)))
         return text.getvalue()
 
 
@@ -110,6 +109,7 @@ def _plain(timing: Timing) -> dict[str, Any]:
         "runtime": who.runtime,
         "precision": who.precision,
         "targets": who.targets,
+        "look_ahead": who.look_ahead,
         "note": who.note,
         "remembered_share": timing.remembered_share,
         "stages_ms": {name: asdict(spread) for name, spread in timing.stages_ms.items()},

@@ -64,13 +64,13 @@ class TimedNetwork:
         """Side of the crops, px."""
         return self._network.crop_size
 
-    def encode_regions(self, frame: Image, windows: Sequence[CropWindow], color: Color) -> Any:
+    def encode_regions(self, frames: Sequence[Image], windows: Sequence[CropWindow], color: Color) -> Any:
         """See `CroppingNetwork`."""
         if isinstance(self._network, CroppingNetwork):
             with self._clock.stage("encode"):
-                return self._network.encode_regions(frame, windows, color)
+                return self._network.encode_regions(frames, windows, color)
         with self._clock.stage("crop"):
-            crops, padding = cut_regions(frame, windows, color)
+            crops, padding = cut_regions(frames, windows, color)
         return self.encode(crops, padding)
 
     def encode(self, crops: npt.NDArray[np.uint8], padding: npt.NDArray[np.bool_]) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,22 @@ import numpy.typing as npt
 from aiatrack.config import TrackingSettings
 from aiatrack.crop import Color, CropWindow, Image, clip_to_frame, cut_regions
 from aiatrack.tracking.following import Finding, Following, Look
-from aiatrack.tracking.network import CroppingNetwork, Network
+from aiatrack.tracking.network import CroppingNetwork, LocatedTargets, Network
 from aiatrack.tracking.target import FloatArray, Target, TargetId
+
+Looks = Sequence[tuple[TargetId, Target, Look]]
+"""Where to look for whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """Regions of one frame that went through the network; nothing is made of them yet."""
+
+    frame: Image
+    looks: Looks
+    located: LocatedTargets
+    search: Any
+    first_row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +60,58 @@ class Looking:
         self._color = color
         self._following = following
 
-    def encode(self, frame: Image, windows: Sequence[CropWindow]) -> Any:
-        """Encode regions of a frame: the network's handle of all."""
+    def encode(self, frames: Sequence[Image], windows: Sequence[CropWindow]) -> Any:
+        """Encode the same regions of each frame, one frame after the other: the network's handle of all."""
         if self._cropping is not None:
-            return self._cropping.encode_regions(frame, windows, self._color)
-        return self._network.encode(*cut_regions(frame, windows, self._color))
+            return self._cropping.encode_regions(frames, windows, self._color)
+        return self._network.encode(*cut_regions(frames, windows, self._color))
 
-    def look(self, frame: Image, looks: Sequence[tuple[TargetId, Target, Look]]) -> list[Sight]:
-        """Find a target in each of some regions of a frame, `batch_size` of them at a time."""
+    def glimpse(self, frames: Sequence[Image], looks: Looks) -> list[list[Glimpse]]:
+        """Look at the same regions of each frame, `batch_size` of them at a time.
+
+        Args:
+            frames: of one size, at least one.
+            looks: where, in all of them.
+
+        Returns:
+            For the first frame, and for those after it whose regions fit into the same batch, its glimpses.
+        """
         size = self._settings.batch_size
-        batches = (looks[start : start + size] for start in range(0, len(looks), size))
-        return [sight for batch in batches for sight in self._look(frame, batch)]
+        together = frames[: max(1, size // max(1, len(looks)))]
+        parts = [looks[start : start + size] for start in range(0, len(looks), size)]
+        seen = [self._glimpse(together, part) for part in parts]
+        return [[glimpses[place] for glimpses in seen] for place in range(len(together))]
 
-    def _look(self, frame: Image, looks: Sequence[tuple[TargetId, Target, Look]]) -> list[Sight]:
-        windows = [look.window for _, _, look in looks]
-        search = self.encode(frame, windows)
-        located = self._network.locate(search, [look.references for _, _, look in looks])
-        weighed = self._following.weigh([target for _, target, _ in looks], windows, located)
+    def _glimpse(self, frames: Sequence[Image], looks: Looks) -> list[Glimpse]:
+        """One for each frame."""
+        search = self.encode(frames, [look.window for _, _, look in looks])
+        located = self._network.locate(search, [look.references for _, _, look in looks] * len(frames))
+        return [
+            Glimpse(frame, looks, located.part(slice(row, row + len(looks))), search, row)
+            for frame, row in zip(frames, count(step=len(looks)), strict=False)
+        ]
+
+    def weigh(self, glimpse: Glimpse) -> list[Sight]:
+        """What each look found, given what is known of the targets by now."""
+        located = glimpse.located
+        windows = [look.window for _, _, look in glimpse.looks]
+        weighed = self._following.weigh([target for _, target, _ in glimpse.looks], windows, located)
         return [
             Sight(
                 id,
                 target,
                 Finding(
-                    self._to_frame(window, located.boxes_xywh[row], frame),
-                    float(located.scores[row]),
-                    located.embeddings[row],
-                    float(weighed[row, 0]),
-                    float(weighed[row, 1]),
+                    self._to_frame(window, located.boxes_xywh[place], glimpse.frame),
+                    float(located.scores[place]),
+                    located.embeddings[place],
+                    float(weighed[place, 0]),
+                    float(weighed[place, 1]),
                 ),
-                search,
-                row,
-                located.boxes_xywh[row],
+                glimpse.search,
+                glimpse.first_row + place,
+                located.boxes_xywh[place],
             )
-            for row, ((id, target, _), window) in enumerate(zip(looks, windows, strict=True))
+            for place, ((id, target, _), window) in enumerate(zip(glimpse.looks, windows, strict=True))
         ]
 
     def _to_frame(self, window: CropWindow, box_xywh: npt.NDArray[np.float32], frame: Image) -> FloatArray:

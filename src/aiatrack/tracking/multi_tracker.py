@@ -1,7 +1,7 @@
 """Follow targets from frame to frame, one pass of the network for all (paper, section 3.4)."""
 
-from collections.abc import Sequence
-from itertools import count, groupby
+from collections.abc import Mapping, Sequence
+from itertools import count, groupby, takewhile
 from numbers import Integral
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -14,7 +14,7 @@ from aiatrack.crop import Color, CropWindow, Image, check_frame, crop_window
 from aiatrack.errors import FrameError, SettingsError, TrackingError
 from aiatrack.tracking.choice import build_following
 from aiatrack.tracking.following import Following
-from aiatrack.tracking.looking import Looking, Sight
+from aiatrack.tracking.looking import Looking, Looks, Sight
 from aiatrack.tracking.memory import ReferenceMemory
 from aiatrack.tracking.network import Network
 from aiatrack.tracking.saved_state import (
@@ -112,7 +112,7 @@ class MultiTracker:
         box_xywh = check_box_xywh(box, frame_width=frame.shape[1], frame_height=frame.shape[0])
         window = self._window(box_xywh)
         (reference,) = self._network.remember(
-            self._looking.encode(frame, [window]), [0], window.to_crop(box_xywh)[None].astype(np.float32)
+            self._looking.encode([frame], [window]), [0], window.to_crop(box_xywh)[None].astype(np.float32)
         )
         memory = ReferenceMemory.begin(
             reference, capacity=self.settings.memory_capacity, ensemble_size=self.settings.ensemble_size
@@ -157,29 +157,84 @@ class MultiTracker:
             FrameError: the frame's type, shape or size is not that of the first one.
             TrackingError: another thread is in the midst of a call.
         """
-        self._check_frame(frame)
-        frame_index = self._frame_index + 1 if self._frame_shape else 0
+        return self._follow([frame])[0]
+
+    @one_at_a_time
+    def update_ahead(self, frames: Sequence[Image]) -> list[dict[TargetId, TrackResult]]:
+        """Find every target in the next frame, and in as many of those after it as can be looked at with it.
+
+        In films, whose next frames are at hand, that is faster than `update` for few targets. All frames are
+        searched where the targets were found last, by the references of that moment, as one batch. What comes
+        of it holds up to the first frame of which other regions should have been searched by then: apart by
+        more than the share `max_shift_ahead` of their side, or more than one for a target. The frames from
+        there on are to be given again.
+
+        A call that fails or is interrupted changes nothing.
+
+        Args:
+            frames: at least one of `(H, W, 3)` uint8; of more than fit into a batch, the rest is left alone.
+
+        Returns:
+            A result for each id, frame by frame: for the first one, and perhaps for some after it.
+
+        Raises:
+            FrameError: there is no frame, or the first one's type, shape or size is not that of those before.
+            TrackingError: another thread is in the midst of a call.
+
+        Example:
+            >>> while frames:  # doctest: +SKIP
+            ...     results = tracker.update_ahead(frames[:4])
+            ...     frames = frames[len(results) :]
+        """
+        if not len(frames):
+            raise FrameError("there is no frame to look at: give at least one")
+        return self._follow(frames)
+
+    def _follow(self, frames: Sequence[Image]) -> list[dict[TargetId, TrackResult]]:
+        """Find every target in at least the first frame."""
+        self._check_frame(frames[0])
+        shape = frames[0].shape
         # Everything happens to copies, which take the targets' place at the very end.
         targets = {id: target.copy() for id, target in self._targets.items()}
-        looks = [
+        looks = self._choose_looks(targets, shape)
+        glimpses = self._looking.glimpse(_alike(frames) if len(looks) == len(targets) else frames[:1], looks)
+        frame_index = self._frame_index + 1 if self._frame_shape else 0
+        found: list[dict[TargetId, TrackResult]] = []
+        to_remember: list[Sight] = []
+        for seen in glimpses:
+            if found and not self._are_near(self._choose_looks(targets, shape), looks):
+                break
+            sights = [sight for glimpse in seen for sight in self._looking.weigh(glimpse)]
+            latest = {
+                id: self._judge(list(group), frame_index + len(found))
+                for id, group in groupby(sights, key=lambda sight: sight.id)
+            }
+            # Where a target was looked for in several places, only the first, on its path, can be remembered.
+            first: dict[TargetId, Sight] = {}
+            for sight in sights:
+                first.setdefault(sight.id, sight)
+            to_remember += [sight for id, sight in first.items() if latest[id].remembered]
+            found.append(latest)
+        self._looking.remember(to_remember)
+        # At once: another thread may be saving the state.
+        after = targets, found[-1], shape, frame_index + len(found) - 1
+        self._targets, self.latest, self._frame_shape, self._frame_index = after
+        return [dict(latest) for latest in found]
+
+    def _choose_looks(self, targets: Mapping[TargetId, Target], frame_shape: Sequence[int]) -> Looks:
+        return [
             (id, target, look)
             for id, target in targets.items()
-            for look in self._following.look_for(target, frame.shape)
+            for look in self._following.look_for(target, frame_shape)
         ]
-        sights = self._looking.look(frame, looks)
-        latest = {
-            id: self._judge(list(group), frame_index)
-            for id, group in groupby(sights, key=lambda sight: sight.id)
-        }
-        # Where a target was looked for in several places, only the first, on its path, can be remembered.
-        first: dict[TargetId, Sight] = {}
-        for sight in sights:
-            first.setdefault(sight.id, sight)
-        self._looking.remember([sight for id, sight in first.items() if latest[id].remembered])
-        # At once: another thread may be saving the state.
-        found = targets, latest, frame.shape, frame_index
-        self._targets, self.latest, self._frame_shape, self._frame_index = found
-        return dict(latest)
+
+    def _are_near(self, wanted: Looks, looked: Looks) -> bool:
+        """Whether regions that had been looked at do for those that are now to be looked at, one a target."""
+        share = self.settings.max_shift_ahead
+        return len(wanted) == len(looked) and all(
+            ours.window.is_near(theirs.window, share)
+            for (_, _, ours), (_, _, theirs) in zip(wanted, looked, strict=True)
+        )
 
     def state(self) -> TrackerState:
         """All that is known between two frames, without the network: plain arrays, to be pickled.
@@ -279,6 +334,19 @@ class MultiTracker:
 
     def _window(self, box_xywh: FloatArray) -> CropWindow:
         return crop_window(box_xywh, self.settings.search_factor, self._network.crop_size)
+
+
+def _alike(frames: Sequence[Image]) -> Sequence[Image]:
+    """Those up to the first that is not of the first one's kind: its error is to come when its turn does."""
+    first = frames[0]
+    return list(
+        takewhile(
+            lambda frame: (
+                isinstance(frame, np.ndarray) and (frame.dtype, frame.shape) == (first.dtype, first.shape)
+            ),
+            frames,
+        )
+    )
 
 
 def _without(entries: dict[TargetId, _Result], id: TargetId) -> dict[TargetId, _Result]:

@@ -8,11 +8,12 @@ references.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Self
 
 from aiatrack.crop import Color, CropWindow, Image
 
@@ -68,6 +69,16 @@ class LocatedTargets:
     corner_scores: npt.NDArray[np.float32]
     embeddings: npt.NDArray[np.float32]
 
+    def part(self, rows: slice) -> Self:
+        """Some of them."""
+        return replace(
+            self,
+            boxes_xywh=self.boxes_xywh[rows],
+            scores=self.scores[rows],
+            corner_scores=self.corner_scores[rows],
+            embeddings=self.embeddings[rows],
+        )
+
 
 class Network(Protocol):
     """A network that can follow targets, whatever it runs on."""
@@ -100,15 +111,16 @@ class Network(Protocol):
 
 @runtime_checkable
 class CroppingNetwork(Network, Protocol):
-    """A network that would rather cut the regions itself, on its device, out of a frame uploaded once."""
+    """A network that would rather cut the regions itself, on its device, out of frames uploaded once."""
 
-    def encode_regions(self, frame: Image, windows: Sequence[CropWindow], color: Color) -> Any:
-        """Encode B regions of a frame into a memory, as `encode` does their crops.
+    def encode_regions(self, frames: Sequence[Image], windows: Sequence[CropWindow], color: Color) -> Any:
+        """Encode the same regions of each frame into a memory, as `encode` does their crops.
 
         Args:
-            frame: `(H, W, 3)` uint8.
-            windows: of side S once resized; may leave the frame.
-            color: channel order of the frame.
+            frames: F of `(H, W, 3)` uint8, B being F times the number of windows: all of the first frame,
+                then all of the next one.
+            windows: of side S once resized; may leave the frames.
+            color: channel order of the frames.
         """
 
 

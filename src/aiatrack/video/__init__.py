@@ -11,8 +11,10 @@ from aiatrack.video.film_writer import FilmWriter, film_rate, open_film
 from aiatrack.video.frames import Frame, FrameSource, VideoWarning
 from aiatrack.video.read_ahead import read_ahead
 from aiatrack.video.sources import open_frames
+from aiatrack.video.upcoming import MOST_AHEAD, Upcoming
 
 __all__ = [
+    "MOST_AHEAD",
     "BoxFormat",
     "BoxRow",
     "BoxWriter",
@@ -20,6 +22,7 @@ __all__ = [
     "FilmWriter",
     "Frame",
     "FrameSource",
+    "Upcoming",
     "VideoWarning",
     "check_box_output",
     "film_rate",

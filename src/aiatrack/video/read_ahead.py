@@ -37,6 +37,7 @@ class _ReadAhead(FrameSource):
         self.has_own_times = source.has_own_times
         self.image_names = source.image_names
         self.path = source.path
+        self.can_read_ahead = True
         self.pixel_aspect = source.pixel_aspect
         self._source = source
         self._count_ahead = frames
