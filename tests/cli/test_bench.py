@@ -12,7 +12,7 @@ from aiatrack.cli import terminal
 from aiatrack.cli.bench import parse_counts, parse_peers
 from aiatrack.cli.bench_table import build_table
 from aiatrack.errors import SettingsError
-from aiatrack.timing import WARM_UP_FRAMES, Contender, Spread, Timing
+from aiatrack.timing import WARM_UP_FRAMES, Contender, Spread, Timing, enter_models
 from aiatrack.timing.stages import NETWORK_STAGES
 
 
@@ -58,6 +58,20 @@ def test_frames_looked_at_together_are_timed_beside(bench, here):
     assert alone["update_ms"]["count"] == 2 * 6
     assert together["update_ms"] is None and together["stages_ms"] == {}
     assert together["film_frames_per_s"]["count"] == together["film_cpu_ms"]["count"] == 2
+
+
+def test_tracking_settings_are_those_asked_for(bench, here):
+    outcome = bench("--set", "ensemble_size=2", "--peers", "none", "-o", "bench.json")
+    assert outcome.code == 0, outcome.err
+    assert "; ensemble_size=2" in outcome.out
+    assert json.loads((here / "bench.json").read_text())["settings"]["tracking"] == {"ensemble_size": 2}
+
+
+def test_tracking_settings_reach_the_tracker(tiny_weights, tmp_path):
+    options = {"device": "cpu", "folder": tmp_path, "tracking": {"search_factor": 3.5}}
+    (entered,) = enter_models([str(tiny_weights)], ["eager"], ["float32"], [1], **options)
+    for follower in (entered.follower, entered.staged):
+        assert follower._settings.search_factor == 3.5
 
 
 def test_without_targets_all_boxes_are_followed(bench, here):
@@ -113,6 +127,9 @@ def test_a_preset_without_weights_gets_random_ones_and_says_so(tmp_path):
         (("--model", "nothing"), 2, "nothing"),
         (("--runtime", "magic"), 2, "unknown runtime 'magic'"),
         (("--device", "cuda:77"), 2, "cuda:77"),
+        (("--set", "search_factor=0"), 2, "search_factor"),
+        (("--set", "ensemble=2"), 2, "there is no setting ensemble"),
+        (("--look-ahead", "0"), 2, "--look-ahead takes numbers from 1 to 64"),
     ],
 )
 def test_mistakes_are_said_in_one_line(bench, here, more, code, words):

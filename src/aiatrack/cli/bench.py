@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiatrack.cli.runtime_options import DeviceOption
+from aiatrack.cli.runtime_options import DeviceOption, SetOption
 from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
 from aiatrack.cli.terminal import print_line, step_progress
 from aiatrack.errors import SettingsError
@@ -54,6 +54,7 @@ def bench(
     ] = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames timed in a pass.")] = 60,
     repeat: Annotated[int, typer.Option(min=1, help="Passes of each contender, taken by turns.")] = 3,
+    settings: SetOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write everything to a .json or .csv file.")
     ] = None,
@@ -74,15 +75,19 @@ def bench(
     aiatrack bench --model nano --runtime eager --runtime openvino -o bench.json
     aiatrack bench --model nano --precision float32 --precision bf16
     # On a film of one's own
-    aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200 --look-ahead 1,4
+    aiatrack bench --film street.mp4 --box 120,80,64,48 --frames 200
+    # Frames of a film looked at together, beside one by one
+    aiatrack bench --model nano --look-ahead 1,2,4
     ```
     """
     counts = [len(box) if box else 1] if targets is None else parse_counts(targets)
+    from aiatrack.config import tracking_overrides
     from aiatrack.video import MOST_AHEAD
 
     together = parse_counts(look_ahead, "--look-ahead", MOST_AHEAD)
     combined = runtime or ["auto"], precision or ["auto"], counts, together
-    wanted = _Wanted(model or ["lite", "nano"], *combined, device)
+    changes = tracking_overrides(settings or [])
+    wanted = _Wanted(model or ["lite", "nano"], *combined, device, changes)
     if (film is None) != (box is None):
         raise SettingsError("--film and --box go together: the box says what to follow in the film")
     from aiatrack.cli.targets import parse_box
@@ -97,7 +102,10 @@ def bench(
         with interrupted_by_termination(), TemporaryDirectory(prefix="aiatrack-bench-") as folder:
             contenders = wanted.enter(parse_peers(peers), Path(folder))
             report = _race(
-                contenders, _take_film(film, boxes, frames, max(wanted.targets), Path(folder)), repeat
+                contenders,
+                _take_film(film, boxes, frames, max(wanted.targets), Path(folder)),
+                repeat,
+                {"tracking": changes} if changes else {},
             )
     except KeyboardInterrupt:
         print_line("stopped: nothing was measured to the end")
@@ -118,6 +126,7 @@ class _Wanted:
     targets: list[int]
     look_aheads: list[int]
     device: str
+    tracking: dict[str, Any]
 
     def enter(self, peers: list[str], folder: Path) -> "list[Contender]":
         from aiatrack.timing import enter_models, enter_peers
@@ -131,6 +140,7 @@ class _Wanted:
             self.look_aheads,
             device=self.device,
             folder=folder,
+            tracking=self.tracking,
         )
         entered = models_entered + peers_entered
         if all(contender.follower is None for contender in entered):
@@ -147,7 +157,9 @@ def _take_film(
     return render_film(folder, length, targets) if path is None else take_film(path, boxes, length)
 
 
-def _race(contenders: "list[Contender]", film: "TimingFilm", rounds: int) -> "Report":
+def _race(
+    contenders: "list[Contender]", film: "TimingFilm", rounds: int, settings: dict[str, Any]
+) -> "Report":
     from aiatrack.timing import Report, time_contenders, time_film
 
     with step_progress() as progress:
@@ -160,7 +172,7 @@ def _race(contenders: "list[Contender]", film: "TimingFilm", rounds: int) -> "Re
         timings = time_contenders(contenders, film, rounds, show)
     height, width = film.images[0].shape[:2]
     described = {"film": film.name, "width": width, "height": height, "frames": len(film.images)}
-    return Report(described | {"rounds": rounds}, film_times, timings)
+    return Report(described | {"rounds": rounds} | settings, film_times, timings)
 
 
 def parse_counts(text: str, option: str = "--targets", most: int = _MOST_TARGETS) -> list[int]:

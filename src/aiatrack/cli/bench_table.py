@@ -1,5 +1,7 @@
 """The table of `aiatrack bench`."""
 
+from typing import Any
+
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -32,12 +34,16 @@ def describe_header(report: Report) -> list[str]:
         ", ".join(f"{name} {version}" for name, version in versions.items()),
         f"film: {asked['film']}, {asked['width']} x {asked['height']}, {asked['frames']} frames; ms a frame: "
         f"decode {film.decode_ms}, draw {film.draw_ms}, encode film {film.encode_film_ms}",
-        f"{_rounds(asked['rounds'])}; {report.header['method']}",
+        f"{_rounds(asked['rounds'])}; {report.header['method']}{_changes(asked.get('tracking', {}))}",
     ]
 
 
 def _rounds(count: int) -> str:
     return "1 round" if count == 1 else f"{count} rounds by turns"
+
+
+def _changes(tracking: dict[str, Any]) -> str:
+    return "".join(f"; {key}={value}" for key, value in tracking.items())
 
 
 def build_table(timings: list[Timing]) -> Table:

@@ -1,4 +1,4 @@
-"""`aiatrack data check`: what training data is usable, before a run starts."""
+"""`aiatrack data`: what training data is usable, before a run starts; and some that is rendered."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +9,22 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from aiatrack.cli.terminal import console, print_line, print_table
+from aiatrack.cli.stopping import STOPPED_EXIT_CODE, interrupted_by_termination
+from aiatrack.cli.terminal import console, print_line, print_table, step_progress
 from aiatrack.config import Layout, SourceSettings, load_recipe
 from aiatrack.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from aiatrack.data.check import SourceReport
 
-app = typer.Typer(help="Look at training data.", no_args_is_help=True)
+app = typer.Typer(help="Look at training data, or render some.", no_args_is_help=True)
 
 _PROBLEMS_SHOWN = 20
 
 
 @app.callback()
 def _data() -> None:
-    """Look at training data."""
+    """Look at training data, or render some."""
 
 
 @app.command("check", no_args_is_help=True)
@@ -94,6 +95,50 @@ def check(
     unusable = [f"{report.name} ({report.note})" for report in reports if not report.is_usable]
     if unusable:
         raise DataError(f"nothing usable in {', '.join(unusable)}")
+
+
+@app.command("render", no_args_is_help=True)
+def render(
+    folder: Annotated[Path, typer.Argument(help="Where the films go; made if missing.")],
+    *,
+    films: Annotated[int, typer.Option(min=1, help="How many.")] = 40,
+    frames: Annotated[int, typer.Option(min=2, help="Length of a film, at 30 frames a second.")] = 60,
+    step: Annotated[int, typer.Option(min=1, help="Every how many frames one is written.")] = 5,
+    width: Annotated[int, typer.Option(min=64, max=4096, help="Of the frames, in pixels.")] = 320,
+    height: Annotated[int, typer.Option(min=64, max=4096, help="Of the frames, in pixels.")] = 240,
+    seed: Annotated[int, typer.Option(min=0, help="Of all films; another seed, other films.")] = 0,
+) -> None:
+    """Render films of things that move before things, with exact boxes and masks, to train or test on.
+
+    What is there already is not rendered again, so that a run that was stopped goes on where it was.
+
+    ```
+    aiatrack data render films --films 40
+    # Try out training, without any data of one's own
+    aiatrack train finetune data.sources.0.path=films --init lite steps=200
+    ```
+    """
+    if step >= frames:
+        raise SettingsError(f"--step {step} would write a single picture of {frames} frames: lower it")
+    from aiatrack.data import write_synthetic_source
+
+    try:
+        with interrupted_by_termination(), step_progress() as progress:
+            task = progress.add_task("films", total=films)
+            rows = write_synthetic_source(
+                folder,
+                films=films,
+                seed=seed,
+                size=(width, height),
+                frames=frames,
+                frame_step=step,
+                progress=lambda _, done, of: progress.update(task, completed=done, total=of),
+            )
+            progress.update(task, completed=films)
+    except KeyboardInterrupt:
+        print_line("stopped: the same command goes on from here")
+        raise typer.Exit(STOPPED_EXIT_CODE) from None
+    print_line(f"wrote {rows}: train on it with data.sources.0.path={rows}")
 
 
 def _tabulate(reports: Sequence["SourceReport"]) -> Table:

@@ -11,9 +11,9 @@ from aiatrack.cli.terminal import print_line
 from aiatrack.errors import AiATrackError, SettingsError
 
 if TYPE_CHECKING:
-    from aiatrack.cli.following import Following
     from aiatrack.cli.targets import TargetMark
     from aiatrack.cli.track_outputs import Outputs
+    from aiatrack.cli.track_run import TrackRun
     from aiatrack.video import Frame
 
 
@@ -141,8 +141,8 @@ def track(
     if presence is not None:
         changes = {"presence": "on" if presence else "off"} | changes
     from aiatrack.api import load_multi_tracker
-    from aiatrack.cli.following import Following
     from aiatrack.cli.track_outputs import Outputs, default_output
+    from aiatrack.cli.track_run import TrackRun
     from aiatrack.video import Upcoming, open_frames, read_ahead
 
     if output is None and save_boxes is None:
@@ -161,21 +161,21 @@ def track(
         tracker = load_multi_tracker(
             model, device, runtime=runtime, precision=precision, benchmark=benchmark, **changes
         )
-        following = Following(tracker, marks or _select(first), upcoming, outputs)
+        run = TrackRun(tracker, marks or _select(first), upcoming, outputs)
         with interrupted_by_termination():
             try:
-                finished = following.run(first)
+                finished = run.follow(first)
             except AiATrackError:
-                if following.count:
-                    _print_summary("broken off: ", following, outputs)
+                if run.count:
+                    _print_summary("broken off: ", run, outputs)
                 raise
-            _print_summary("" if finished else "stopped: ", following, outputs)
+            _print_summary("" if finished else "stopped: ", run, outputs)
     if not finished:
         raise typer.Exit(STOPPED_EXIT_CODE)
 
 
-def _print_summary(how: str, following: "Following", outputs: "Outputs") -> None:
-    for line in (*following.target_lines, f"{how}{following.summary}"):
+def _print_summary(how: str, run: "TrackRun", outputs: "Outputs") -> None:
+    for line in (*run.target_lines, f"{how}{run.summary}"):
         print_line(line, aside=outputs.have_standard_output)
 
 

@@ -1,10 +1,10 @@
 """Who is timed: our models in every runtime asked for, and trackers of others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiatrack.api import decide_runtime, device_type, find_weights, open_network
 from aiatrack.config import TrackingSettings, load_preset, preset_names
@@ -114,6 +114,7 @@ def enter_models(
     *,
     device: str,
     folder: Path,
+    tracking: Mapping[str, Any] | None = None,
 ) -> list[Contender]:
     """Load every model in every runtime and precision; what is not installed stays as a note.
 
@@ -127,18 +128,21 @@ def enter_models(
         look_aheads: numbers of frames that may be looked at together.
         device: as in `load_tracker`.
         folder: for random weights, to be deleted once all is over.
+        tracking: single tracking settings to change.
 
     Raises:
-        SettingsError: unknown model, runtime, precision or device.
+        SettingsError: unknown model, runtime, precision, device or tracking setting.
         WeightsError: a weights file cannot be used.
     """
+    changes = dict(tracking or {})
+    TrackingSettings().replace(**changes)
     device_type(device)  # no such device is a mistake, not a combination that happens not to exist
     entered = []
     for model in models:
         weights, note = _weights_or_random(model, folder)
         for runtime in runtimes:
             for precision in precisions:
-                opening = _Opening(model, weights, runtime, precision, device)
+                opening = _Opening(model, weights, runtime, precision, device, changes)
                 entered += opening.contenders(targets, look_aheads, note)
     return entered
 
@@ -169,6 +173,7 @@ class _Opening:
     runtime: str
     precision: str
     device: str
+    tracking: dict[str, Any]
 
     def contenders(self, targets: Sequence[int], look_aheads: Sequence[int], note: str) -> list[Contender]:
         name = Path(self.model).stem if is_file(self.weights) else Path(self.model).name
@@ -183,8 +188,9 @@ class _Opening:
             asked = (runtime.value if runtime else "auto", precision.value if precision else "auto")
             return [Contender(name, *asked, targets[0], note=f"not available: {error}")]
         clock = StageClock(_waiting_for(self.device))
-        plain = _ModelFollower(network, settings.tracking)
-        staged = _ModelFollower(TimedNetwork(network, clock), settings.tracking)
+        followed = settings.tracking.replace(**self.tracking)
+        plain = _ModelFollower(network, followed)
+        staged = _ModelFollower(TimedNetwork(network, clock), followed)
         return [
             Contender(name, *labels, count, plain, staged, clock, note, look_ahead)
             for count, look_ahead in product(targets, look_aheads)

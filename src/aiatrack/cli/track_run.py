@@ -18,7 +18,7 @@ from aiatrack.video import Frame, Upcoming, VideoWarning
 _NAMED_AT_MOST = 5
 
 
-class Following:
+class TrackRun:
     """Targets followed from a source's first frame to its end, or to Ctrl-C.
 
     Args:
@@ -43,7 +43,7 @@ class Following:
         self._tallies = {mark.id: _Tally() for mark in marks}
         self._seconds = 0.0
 
-    def run(self, first: Frame) -> bool:
+    def follow(self, first: Frame) -> bool:
         """Track and write; returns False if interrupted, with everything so far written and closed.
 
         Raises:
