@@ -80,6 +80,22 @@ def test_tracking_on_frames_cropped_by_the_device(color):
     np.testing.assert_allclose(runs[0], runs[1], atol=0.5)
 
 
+@pytest.mark.parametrize("color", ["rgb", "bgr"])
+def test_several_frames_at_once_are_each_frame_in_turn(color):
+    torch.manual_seed(0)
+    network = GpuCroppingNetwork(EagerNetwork(build_network(TINY_NETWORK), CPU), CPU)
+    frames = np.random.default_rng(5).integers(0, 256, (3, 90, 120, 3), dtype=np.uint8)
+    windows = [crop_window(box, 2.0, SIZE) for box in ((20, 20, 30, 24), (100, 70, 40, 40))]
+    together = network.encode_regions(list(frames), windows, color)
+    alone = [network.encode_regions([frame], windows, color) for frame in frames]
+    for part, parts in zip(together.batch, zip(*(one.batch for one in alone), strict=True), strict=True):
+        torch.testing.assert_close(part, torch.cat(parts))
+    inner = [position for one in alone for position in one.inner_positions]
+    assert len(together.inner_positions) == 6
+    for position, own in zip(together.inner_positions, inner, strict=True):
+        torch.testing.assert_close(position, own)
+
+
 def test_frames_of_several_threads_take_turns(monkeypatch):
     """Two buffers serve all: the crops of one frame must not show another thread's."""
     network = GpuCroppingNetwork(EagerNetwork(build_network(TINY_NETWORK), CPU), CPU)
