@@ -4,11 +4,13 @@ import csv
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from xml.etree import ElementTree
 
 import av
 import pytest
 from cli_inputs import BOX, make_folder
 
+from aiatrack.cli.track_run import TrackRun
 from aiatrack.tracking import MultiTracker
 
 AT_ONCE = ("--set", "max_shift_ahead=0.5")
@@ -87,3 +89,22 @@ def test_a_number_of_frames(track, here, film, count):
     outcome = track(film, "--box", BOX, "--save-boxes", "boxes.csv", "--look-ahead", count)
     assert outcome.code == 2
     assert not (here / "boxes.csv").exists()
+
+
+def test_the_film_goes_on_where_a_run_was_stopped(track, here, film, monkeypatch):
+    """Frames that were held, or found, and not written are none that somebody looked at."""
+
+    def stop_at_frame_3(self, frame, results, sinks):
+        if frame.index == 3:
+            raise KeyboardInterrupt
+        write(self, frame, results, sinks)
+
+    write = TrackRun._write
+    monkeypatch.setattr(TrackRun, "_write", stop_at_frame_3)
+    arguments = ("--no-presence", "--box", BOX, "--save-boxes", "boxes.cvat.xml", "--look-ahead", 64)
+    outcome = track(film, *arguments, *AT_ONCE)
+    assert outcome.code == 130
+    boxes = ElementTree.parse("boxes.cvat.xml").getroot().findall("track/box")
+    assert [(box.get("frame"), box.get("outside")) for box in boxes] == [
+        ("0", "0"), ("1", "0"), ("2", "0"), ("3", "1"),
+    ]  # fmt: skip

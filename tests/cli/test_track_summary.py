@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_inputs import BOX
 
-from aiatrack.cli import following
+from aiatrack.cli import track_run
 from aiatrack.cli.track_outputs import default_output
 
 
@@ -23,7 +23,7 @@ def test_stopped_before_the_second_frame_was_timed(track, here, film, monkeypatc
                 raise KeyboardInterrupt
             return time.perf_counter()
 
-    monkeypatch.setattr(following, "time", StoppedClock)
+    monkeypatch.setattr(track_run, "time", StoppedClock)
     outcome = track(film, "--box", BOX, "--save-boxes", "boxes.csv")
     assert outcome.code == 130
     assert outcome.out.startswith("stopped: 2 frames, mean predicted overlap ")

@@ -37,6 +37,17 @@ def test_frames_are_handed_out_until_they_are_taken(folder, ahead):
         assert upcoming.peek() == [] == upcoming.peek()
 
 
+def test_what_is_held_is_still_to_come(folder):
+    with read_ahead(open_frames(folder)) as frames:
+        upcoming = Upcoming(frames, 64)
+        assert len(upcoming.peek()) == 6
+        assert not frames.goes_on and upcoming.goes_on
+        upcoming.take(5)
+        assert upcoming.goes_on
+        upcoming.take(1)
+        assert not upcoming.goes_on
+
+
 def test_an_error_comes_after_the_frames_before_it(folder):
     cv2.imwrite(str(folder / "4.png"), np.zeros((5, 5, 3), np.uint8))
     with read_ahead(open_frames(folder)) as frames:

@@ -35,7 +35,6 @@ class TrackRun:
         self, tracker: MultiTracker, marks: Sequence[TargetMark], upcoming: Upcoming, outputs: Outputs
     ) -> None:
         self.count = 0
-        self._frames = upcoming.source
         self._upcoming = upcoming
         self._outputs = outputs
         self._schedule = _Schedule(tracker, marks)
@@ -62,7 +61,7 @@ class TrackRun:
                 self._follow(first, first_results, sinks)
             except KeyboardInterrupt:
                 finished = False
-            if self._frames.goes_on:
+            if self._upcoming.goes_on:
                 self._outputs.film_goes_on()
         if finished:
             self._warn_of_marks_never_reached()
@@ -97,13 +96,13 @@ class TrackRun:
     def _follow(self, first: Frame, first_results: Results, sinks: list[Sink]) -> None:
         started = time.perf_counter()
         with frame_progress() as progress:
-            task = progress.add_task("tracking", total=self._frames.frame_count)
+            task = progress.add_task("tracking", total=self._upcoming.source.frame_count)
             self._write(first, first_results, sinks)
             progress.advance(task)
             while frames := self._upcoming.peek():
                 for frame, results in zip(frames, self._schedule.follow(frames), strict=False):
-                    self._upcoming.take(1)
                     self._write(frame, results, sinks)
+                    self._upcoming.take(1)
                     self._seconds = time.perf_counter() - started
                     progress.advance(task)
 

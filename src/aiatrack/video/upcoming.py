@@ -38,6 +38,11 @@ class Upcoming:
         self._held: deque[Frame] = deque()
         self._error: AiATrackError | None = None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are frames after the last one that was taken, as far as anybody knows."""
+        return bool(self._held) or self.source.goes_on
+
     def peek(self) -> list[Frame]:
         """The next frames, fewer before the end, none after it.
 
