@@ -148,6 +148,7 @@ def test_a_film_needs_a_box(run, film):
 
 def test_lists():
     assert parse_counts("1, 8,32") == [1, 8, 32]
+    assert parse_counts("4,1,4") == [4, 1]
     assert parse_peers("csrt, nano:models") == ["csrt", "nano:models"]
     assert parse_peers("none") == []
     with pytest.raises(SettingsError):

@@ -1,5 +1,7 @@
 """Several frames of a film at once: what holds of them, and what has to be looked at again."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 import torch
@@ -150,6 +152,35 @@ def test_a_target_that_is_searched_for_takes_its_frames_one_by_one(tmp_path):
     assert [found[1].state for found in results] == [TargetState.UNCERTAIN, TargetState.LOST]
     assert len(tracker.update_ahead([FRAME] * 4)) == 1
     assert len(network.windows[-1]) > 1, "several places of one frame"
+
+
+def test_what_a_search_would_look_at_is_not_passed_over(tmp_path):
+    """A target is lost among frames that were looked at together: the search begins at its beginning."""
+    (tmp_path / "plain.yaml").write_text(PLAIN, encoding="utf-8")
+    settings = {
+        "presence": "on", "calibration": str(tmp_path / "plain.yaml"), "frames_to_lose": 2,
+        "frames_to_suspect": 0, "search_growth_steps": 0, "search_budget": 2, "min_score_to_remember": 1.0,
+    }  # fmt: skip
+    gone = (CENTRED, -6.0)
+    large, searched = np.zeros((480, 640, 3), np.uint8), []
+    for count in (1, 4):
+        network = ScriptedNetwork([[gone] * 4 for _ in range(8)])
+        tracker = MultiTracker(network, TrackingSettings(**settings))
+        tracker.add(large, BOX)
+        follow(tracker, [large] * 5, count)
+        tiles = [windows[1] for windows in network.windows if len(windows) > 1]
+        searched.append([(tile.left, tile.top, tile.side) for tile in tiles])
+    assert searched[0] == searched[1] and len(set(searched[0])) == 3
+
+
+def test_frames_may_wait_in_any_sequence(network):
+    tracker, other = begin(network, NEVER), begin(network, NEVER)
+    assert tracker.update_ahead(deque(FRAMES[1:4])) == other.update_ahead(tuple(FRAMES[1:4]))
+
+
+def test_a_single_frame_is_no_sequence_of_frames(network):
+    with pytest.raises(FrameError, match=r"\[frame\]"):
+        begin(network, NEVER).update_ahead(FRAMES[1])
 
 
 @pytest.mark.parametrize("bad", [FRAMES[1][:80], FRAMES[1].astype(np.float32), None])

@@ -77,6 +77,11 @@ def test_one_frame_at_a_time_needs_no_file():
         assert not upcoming.peek()
 
 
+def test_a_number_of_numpy_is_one(folder):
+    with open_frames(folder) as frames:
+        assert len(Upcoming(frames, np.int64(2)).peek()) == 2
+
+
 @pytest.mark.parametrize("count", [0, -1, MOST_AHEAD + 1, 1.5, True, "2"])
 def test_a_number_of_frames(folder, count):
     with open_frames(folder) as frames, pytest.raises(SettingsError, match="1 to 64"):

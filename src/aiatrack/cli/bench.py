@@ -187,7 +187,7 @@ def parse_counts(text: str, option: str = "--targets", most: int = _MOST_TARGETS
         counts = []
     if not counts or not all(1 <= count <= most for count in counts):
         raise SettingsError(f"{option} takes numbers from 1 to {most}, such as 1,8,32; got {text!r}")
-    return counts
+    return list(dict.fromkeys(counts))
 
 
 def parse_peers(text: str) -> list[str]:

@@ -186,6 +186,8 @@ class MultiTracker:
             ...     results = tracker.update_ahead(frames[:4])
             ...     frames = frames[len(results) :]
         """
+        if isinstance(frames, np.ndarray) and frames.ndim < 4:
+            raise FrameError(f"several frames are asked for; got an array of shape {frames.shape}: [frame]")
         if not len(frames):
             raise FrameError("there is no frame to look at: give at least one")
         return self._follow(frames)
@@ -195,14 +197,16 @@ class MultiTracker:
         self._check_frame(frames[0])
         shape = frames[0].shape
         # Everything happens to copies, which take the targets' place at the very end.
-        targets = {id: target.copy() for id, target in self._targets.items()}
+        targets = _copies(self._targets)
         looks = self._choose_looks(targets, shape)
-        glimpses = self._looking.glimpse(_alike(frames) if len(looks) == len(targets) else frames[:1], looks)
+        together = _alike(frames) if len(looks) == len(targets) else [frames[0]]
+        glimpses = self._looking.glimpse(together, looks)
         frame_index = self._frame_index + 1 if self._frame_shape else 0
         found: list[dict[TargetId, TrackResult]] = []
         to_remember: list[Sight] = []
         for seen in glimpses:
-            if found and not self._are_near(self._choose_looks(targets, shape), looks):
+            # Of copies: what is chosen here is not looked at, and a search must not go on by it.
+            if found and not self._are_near(self._choose_looks(_copies(targets), shape), looks):
                 break
             sights = [sight for glimpse in seen for sight in self._looking.weigh(glimpse)]
             latest = {
@@ -334,6 +338,10 @@ class MultiTracker:
 
     def _window(self, box_xywh: FloatArray) -> CropWindow:
         return crop_window(box_xywh, self.settings.search_factor, self._network.crop_size)
+
+
+def _copies(targets: Mapping[TargetId, Target]) -> dict[TargetId, Target]:
+    return {id: target.copy() for id, target in targets.items()}
 
 
 def _alike(frames: Sequence[Image]) -> Sequence[Image]:

@@ -17,8 +17,8 @@ _PROBE_TOLERANCE = 0.1
 and what they became after a few hundred more steps of training 0.2 and more."""
 
 
-_ANSWERS_NOTHING = ("batch_size", "calibration")
-"""Settings that decide no answer: of calibrations, it is the content that counts."""
+_ANSWERS_NOTHING = ("batch_size", "calibration", "max_shift_ahead")
+"""Settings that decide nothing of what is saved: of calibrations, it is the content that counts."""
 
 
 class _Absent:

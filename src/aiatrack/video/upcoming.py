@@ -1,6 +1,9 @@
 """The next frames of a source, looked at before they are taken."""
 
 from collections import deque
+from typing import Any
+
+import numpy as np
 
 from aiatrack.errors import AiATrackError, SettingsError
 from aiatrack.video.frames import Frame, FrameSource
@@ -25,8 +28,8 @@ class Upcoming:
         source: as given.
     """
 
-    def __init__(self, source: FrameSource, count: int) -> None:
-        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_AHEAD:
+    def __init__(self, source: FrameSource, count: int | np.integer[Any]) -> None:
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or not 1 <= count <= MOST_AHEAD:
             raise SettingsError(f"look_ahead is a number of frames from 1 to {MOST_AHEAD}; got {count!r}")
         if count > 1 and not source.can_read_ahead:
             raise SettingsError(
