@@ -37,6 +37,18 @@ def test_frames_are_handed_out_until_they_are_taken(folder, ahead):
         assert upcoming.peek() == [] == upcoming.peek()
 
 
+def test_there_are_fewer_where_not_all_were_taken_and_more_where_all_were():
+    pictures = [np.full((5, 5, 3), index, np.uint8) for index in range(40)]
+    with open_frames(pictures) as frames:
+        frames.can_read_ahead = True
+        upcoming, counts = Upcoming(frames, 8), []
+        for taken in (8, 3, 1, 2, 4, 8, 6, 5):
+            counts.append(len(upcoming.peek()))
+            upcoming.take(taken)
+        assert counts == [8, 8, 4, 2, 4, 8, 8, 7]
+        assert upcoming.peek()[0].index == 37
+
+
 def test_what_is_held_is_still_to_come(folder):
     with read_ahead(open_frames(folder)) as frames:
         upcoming = Upcoming(frames, 64)

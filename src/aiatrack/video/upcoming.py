@@ -1,6 +1,7 @@
 """The next frames of a source, looked at before they are taken."""
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ MOST_AHEAD = 64
 
 class Upcoming:
     """Hands out the next few frames of a source again and again, until they are taken.
+
+    What was handed out and not taken has been looked at in vain. So the next time there is one frame more
+    than were taken, or twice as many if all were.
 
     An error of the source comes once every frame before it has been taken: where it would have come without.
 
@@ -37,8 +41,10 @@ class Upcoming:
                 "only films, images and animations on disk can be looked ahead in; leave look_ahead out"
             )
         self.source = source
-        self._count = count
+        self._count = int(count)
         self._held: deque[Frame] = deque()
+        self._handed_out = self._wanted = self._count
+        self._taken = 0
         self._error: AiATrackError | None = None
 
     @property
@@ -52,7 +58,11 @@ class Upcoming:
         Raises:
             AiATrackError: the source cannot be read on.
         """
-        while len(self._held) < self._count and self._error is None:
+        if self._taken:
+            all_were_taken = self._taken >= self._handed_out
+            self._wanted = min(self._count, 2 * self._taken if all_were_taken else self._taken + 1)
+            self._taken = 0
+        while len(self._held) < self._wanted and self._error is None:
             try:
                 frame = next(self.source, None)
             except AiATrackError as error:
@@ -63,9 +73,12 @@ class Upcoming:
             self._held.append(frame)
         if self._error is not None and not self._held:
             raise self._error
-        return list(self._held)
+        handed_out = list(islice(self._held, self._wanted))
+        self._handed_out = len(handed_out)
+        return handed_out
 
     def take(self, count: int) -> None:
         """Be done with the first of them."""
         for _ in range(count):
             self._held.popleft()
+        self._taken += count
