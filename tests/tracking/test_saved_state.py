@@ -105,7 +105,7 @@ def test_a_state_that_lacks_what_is_kept_since_is_refused():
             tracker.resume(older)
 
 
-@pytest.mark.parametrize("name", ["batch_size", "calibration"])
+@pytest.mark.parametrize("name", ["batch_size", "calibration", "max_shift_ahead"])
 def test_a_version_without_a_setting_that_decides_nothing_goes_on(name):
     state = MultiTracker(build(), settings()).state()
     del state.settings.__dict__[name]
