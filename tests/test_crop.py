@@ -204,6 +204,16 @@ def test_bad_frames_are_refused(frame, message):
         check_frame(frame)
 
 
+def test_crops_of_several_frames_are_those_of_each():
+    windows = [crop_window(np.array(box, float), 5.0, SIZE) for box in BOXES]
+    frames = [FRAME, np.ascontiguousarray(FRAME[::-1]), np.ascontiguousarray(FRAME[:, ::-1])]
+    images, padding = cut_regions(frames, windows)
+    alone = [cut_regions([frame], windows) for frame in frames]
+    np.testing.assert_array_equal(images, np.concatenate([image for image, _ in alone]))
+    np.testing.assert_array_equal(padding, np.concatenate([mask for _, mask in alone]))
+    assert padding.any() and not padding.all()
+
+
 @pytest.mark.parametrize(
     ("left", "top", "side", "share"),
     [

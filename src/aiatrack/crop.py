@@ -183,19 +183,25 @@ def cut_regions(
         _cut(frame, window, image)
         if color == "bgr":
             cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return images, np.tile(padding_masks(frames[0].shape, windows), (len(frames), 1, 1))
+    return images, padding_masks(frames[0].shape, windows, len(frames))
 
 
-def padding_masks(frame_shape: tuple[int, ...], windows: Sequence[CropWindow]) -> Mask:
-    """Where windows of one size leave a frame of a shape `(H, W, ...)`, in their crops: `(B, S, S)`."""
+def padding_masks(frame_shape: tuple[int, ...], windows: Sequence[CropWindow], frames: int = 1) -> Mask:
+    """Where W windows leave each of F frames of a shape `(H, W, ...)`, in their crops: `(F W, S, S)`.
+
+    Args:
+        frame_shape: of every frame.
+        windows: of one size.
+        frames: how many, all alike.
+    """
     size = windows[0].size
-    masks = np.zeros((len(windows), size, size), np.bool_)
-    for window, mask in zip(windows, masks, strict=True):
+    masks = np.zeros((frames, len(windows), size, size), np.bool_)
+    for place, window in enumerate(windows):
         covered = _covered_axes(frame_shape, window)
         if any(along.stop - along.start < window.side for along in covered):
             rows, columns = (_interior(along, window.side, size) for along in covered)
-            np.logical_not(np.logical_and.outer(rows, columns), out=mask)
-    return masks
+            masks[:, place] = ~np.logical_and.outer(rows, columns)
+    return masks.reshape(-1, size, size)
 
 
 def _cut(frame: Image, window: CropWindow, image: Image) -> None:

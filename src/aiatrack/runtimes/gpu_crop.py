@@ -43,7 +43,7 @@ class GpuCroppingNetwork:
         self, frames: Sequence[Image], windows: Sequence[CropWindow], color: Color
     ) -> EagerMemory:
         """Encode the same regions of each `(H, W, 3)` frame."""
-        padding = np.tile(padding_masks(frames[0].shape, windows), (len(frames), 1, 1))
+        padding = padding_masks(frames[0].shape, windows, len(frames))
         with self._network.turn:  # a frame of another thread must not get into the upload
             cut = [cut_on_device(self._upload(frame), windows) for frame in frames]
             crops = cut[0] if len(cut) == 1 else torch.cat(cut)
